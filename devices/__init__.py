@@ -1,0 +1,1 @@
+"""What stands in homes and what it can say. No I/O beyond its own agent and simulator."""

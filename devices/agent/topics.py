@@ -1,0 +1,35 @@
+"""The topics a home may use, as the public contract names them.
+
+up/{client}/{device}/alarm       down/{client}/{device}/receipt
+up/{client}/{device}/status
+"""
+
+import re
+from typing import Final
+
+from devices.kinds import DeviceId
+
+DEVICE_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+def alarm_topic(client_name: str, device_id: DeviceId) -> str:
+    """Where an alarm of a device goes."""
+    return f"up/{client_name}/{device_id}/alarm"
+
+
+def status_topic(client_name: str, device_id: DeviceId) -> str:
+    """Where a status of a device goes."""
+    return f"up/{client_name}/{device_id}/status"
+
+
+def receipt_filter(client_name: str) -> str:
+    """The receipts of every device that we speak for."""
+    return f"down/{client_name}/+/receipt"
+
+
+def receipt_device(topic: str) -> DeviceId | None:
+    """Whose receipt it is; None when the topic is not one for receipts."""
+    match topic.split("/"):
+        case ["down", _, device, "receipt"]:
+            return DeviceId(device)
+    return None

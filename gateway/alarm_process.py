@@ -1,0 +1,102 @@
+"""The alarm process from its start to its end: lock, signals, heartbeat to the supervisor.
+
+    python -m gateway.alarm_process DIR [FD]
+
+Holds the lock ``alarm`` of the data folder for its whole life. The kernel lets go of it only when the
+process is dead, so there are never two that act, whatever the supervisor believes.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from gateway import log, settings
+from gateway.app import build
+from gateway.data_folder import AlreadyRunningError, DataFolder, Lock, open_folder
+from gateway.running import hub_access
+from services.domain.clock import SystemClock
+from services.domain.errors import RefusedError
+from services.store.connection import StoreUnavailableError
+
+LOCK: Final = "alarm"
+LOCK_WITHIN: Final = timedelta(seconds=10)
+"""How long to wait for a predecessor that is being ended."""
+
+HEARTBEAT_EVERY: Final = timedelta(seconds=2)
+READY: Final = b"R"
+ALIVE: Final = b"."
+
+_log = structlog.get_logger(__name__)
+
+
+def main() -> int:
+    """Run until SIGTERM; 1 when something failed and the supervisor should start us again."""
+    log.configure(process="alarm")
+    sys.setswitchinterval(0.0005)  # the writer's thread gets its turn in half a millisecond, not in five
+    folder = open_folder(Path(sys.argv[1]))
+    to_supervisor = int(sys.argv[2]) if len(sys.argv) > 2 else None  # noqa: PLR2004
+    try:
+        return asyncio.run(_run(folder, to_supervisor))
+    except (StoreUnavailableError, RefusedError) as error:
+        _log.error("alarm_process_cannot_run", reason=str(error))
+        return 1
+    except Exception:  # noqa: BLE001 - the supervisor's guard, inside the process that it guards
+        _log.exception("alarm_process_failed")
+        return 1
+
+
+async def _run(folder: DataFolder, to_supervisor: int | None) -> int:
+    lock = await _locked(folder)
+    chosen = settings.load(folder.path)
+    ready, stop = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    access = hub_access(folder, chosen)
+    try:
+        async with (
+            build(folder, access, source=f"urn:stadsnav:{chosen.city}", clock=SystemClock()) as app,
+            asyncio.TaskGroup() as group,
+        ):
+            beat = group.create_task(_beat(to_supervisor, ready, stop), name="heartbeat")
+            await app.run(ready=ready, stop=stop)
+            beat.cancel()
+    finally:
+        lock.release()
+    _log.info("alarm_process_stopped")
+    return 0
+
+
+async def _locked(folder: DataFolder) -> Lock:
+    async with asyncio.timeout(LOCK_WITHIN.total_seconds()):
+        while True:
+            try:
+                return Lock(folder, LOCK)
+            except AlreadyRunningError:
+                await asyncio.sleep(0.05)
+
+
+async def _beat(to_supervisor: int | None, ready: asyncio.Event, stop: asyncio.Event) -> None:
+    """Say once that we are ready, then that we live; end with the supervisor when it is gone."""
+    await ready.wait()
+    _log.info("alarm_process_ready")
+    if to_supervisor is None:
+        return
+    try:
+        os.write(to_supervisor, READY)
+        while True:
+            await asyncio.sleep(HEARTBEAT_EVERY.total_seconds())
+            os.write(to_supervisor, ALIVE)
+    except BrokenPipeError:
+        _log.warning("supervisor_gone")
+        stop.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""The hinge: from what the broker handed over to what is stored, and only then acknowledged.
+
+    session ──envelope──> inbox ──all that wait──> one transaction ──on disk──> PUBACK ──> answers
+
+Before it nothing knows who consumes; after it nothing knows MQTT. Read ``Intake.run``: that is all of it.
+What a lane makes of an envelope is its handler's (``gateway.lanes``).
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from broker.session import Envelope, Session
+from services.store.connection import Connection, StoreUnavailableError
+from services.store.writer import Writer
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Something to publish once the transaction is on disk."""
+
+    topic: str
+    payload: bytes
+    expiry: timedelta | None = None
+
+
+class Handler(Protocol):
+    """What a lane makes of an envelope, inside the transaction of its batch."""
+
+    def handle(self, connection: Connection, envelope: Envelope) -> list[Answer]:
+        """Store it, or keep it aside; what may be said once that is on disk."""
+
+    def set_aside(self, connection: Connection, envelope: Envelope, reason: str) -> list[Answer]:
+        """Keep it aside, whatever it is."""
+
+
+class Intake:
+    """One lane's way in.
+
+    What waits here is bounded by the session's receive maximum: the rest stays at the broker.
+    """
+
+    def __init__(self, writer: Writer, handler: Handler) -> None:
+        self._writer = writer
+        self._handler = handler
+        self._waiting: deque[Envelope] = deque()
+        self._arrived = asyncio.Event()
+        self._is_stopping = False
+
+    def receive(self, envelope: Envelope) -> None:
+        """Take an envelope from the session (its ``on_message``)."""
+        self._waiting.append(envelope)
+        self._arrived.set()
+
+    def stop(self) -> None:
+        """Handle what has arrived and then end ``run``; the broker keeps whatever comes later."""
+        self._is_stopping = True
+        self._arrived.set()
+
+    async def run(self, session: Session) -> None:
+        """Handle envelopes, oldest first, until stopped.
+
+        A message is acknowledged once it is stored or quarantined, never before. When the store cannot
+        commit, the error leaves this method, nothing is acknowledged, and the supervisor starts us again:
+        the new connection makes the broker hand everything over once more.
+        """
+        while not (self._is_stopping and not self._waiting):
+            await self._arrived.wait()
+            batch = self._take()
+            answers = await self._writer.write(partial(self._store, batch=batch))
+            for envelope in batch:
+                session.acknowledge(envelope)
+            for answer in answers:
+                session.publish(answer.topic, answer.payload, qos=1, expiry=answer.expiry)
+
+    def _take(self) -> list[Envelope]:
+        batch = list(self._waiting)
+        self._waiting.clear()
+        if not self._is_stopping:
+            self._arrived.clear()
+        return batch
+
+    def _store(self, connection: Connection, batch: list[Envelope]) -> list[Answer]:
+        """Everything of a batch in one transaction; what makes trouble is kept aside, alone."""
+        answers: list[Answer] = []
+        for envelope in batch:
+            try:
+                with connection.savepoint():
+                    answers += self._handler.handle(connection, envelope)
+            except StoreUnavailableError:
+                raise
+            except Exception:  # noqa: BLE001 - one poisonous message must not hold up the lane for ever
+                _log.exception("message_not_handled", topic=envelope.topic)
+                answers += self._handler.set_aside(
+                    connection, envelope, "internal error, kept for the operator"
+                )
+        return answers

@@ -1,0 +1,141 @@
+"""What has to happen by itself: timers fire, deliveries repeat, silence is noticed, the auditor looks.
+
+Each is a task of its own with a name. The pacer is the poll that is the truth; everything faster (a commit
+of our own, a partner's coming online) is a shortcut to it. That is also how changes made by the command
+line, in another process, take effect within a fifth of a second.
+"""
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+import structlog
+
+from broker import presence
+from broker.session import Envelope
+from devices.profiles import Profiles
+from services.alarms import chain
+from services.delivery.release import Release
+from services.domain.clock import Clock
+from services.store import answers, deliveries, events, status
+from services.store.connection import Connection, to_micros
+from services.store.sqlite import SqliteConnection
+from services.store.writer import Writer
+from services.supervision import auditor, silence
+
+LONGEST_PAUSE: Final = timedelta(milliseconds=200)
+SHORTEST_PAUSE: Final = timedelta(milliseconds=10)
+SILENCE_EVERY: Final = timedelta(seconds=10)
+CHECKPOINT_EVERY: Final = timedelta(seconds=5)
+
+BROKER_DROPPED: Final = "broker_dropped_messages"
+
+_log = structlog.get_logger(__name__)
+
+
+async def pace(writer: Writer, release: Release, clock: Clock) -> None:
+    """Fire timers and release what is due, exactly when it is due."""
+    while True:
+        await writer.write(partial(chain.fire_due, now=clock.now()))
+        pause = LONGEST_PAUSE
+        if release.next_due_at is not None:
+            pause = min(pause, release.next_due_at - clock.now())
+        await asyncio.sleep(max(pause, SHORTEST_PAUSE).total_seconds())
+
+
+async def watch_silence(writer: Writer, profiles: Profiles, clock: Clock) -> None:
+    """Notice devices that have fallen silent."""
+    away = await writer.write(partial(silence.welcome_back, now=clock.now()))
+    _log.info("hub_was_away", seconds=round(away.total_seconds()))
+    while True:
+        await asyncio.sleep(SILENCE_EVERY.total_seconds())
+        await writer.write(partial(_look_for_silence, profiles=profiles, clock=clock))
+
+
+async def audit(writer: Writer, reader: SqliteConnection, clock: Clock) -> None:
+    """Look whether every open alarm has a next step; say so out loud when not."""
+    while True:
+        findings = await asyncio.to_thread(auditor.look, reader, now=clock.now())
+        for sentence in await writer.write(partial(_report, findings=findings, clock=clock)):
+            _log.error("auditor_found", finding=sentence)
+        await asyncio.sleep(auditor.EVERY.total_seconds())
+
+
+async def checkpoint(connection: SqliteConnection) -> None:
+    """Keep the write-ahead log short, beside the writer and not in its way."""
+    while True:
+        await asyncio.sleep(CHECKPOINT_EVERY.total_seconds())
+        await asyncio.to_thread(connection.checkpoint)
+
+
+class Marks:
+    """Small facts that become rows together: receipts sent, partners that may be listening, drops."""
+
+    def __init__(self, writer: Writer, clock: Clock) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._sent: list[str] = []
+        self._listening: set[str | None] = set()
+        self._dropped = 0
+        self._arrived = asyncio.Event()
+
+    def receipt_sent(self, receipt_id: str | None) -> None:
+        """The broker has a receipt; None: something else, that nobody waits for."""
+        if receipt_id is not None:
+            self._sent.append(receipt_id)
+            self._arrived.set()
+
+    def reconnected(self) -> None:
+        """The connection was lost and is back: nobody knows what arrived of what was under way."""
+        self._listening.add(None)
+        self._arrived.set()
+
+    def broker_says(self, envelope: Envelope) -> None:
+        """Take one of the broker's own messages (``broker.presence``)."""
+        text = envelope.payload.decode("utf-8", "replace")
+        if envelope.topic == presence.DROPPED_TOPIC:
+            self._note_dropped(int(text) if text.isdecimal() else 0)
+        elif (organisation_id := presence.organisation_in(text)) is not None:
+            self._listening.add(organisation_id)
+            self._arrived.set()
+
+    async def run(self) -> None:
+        """Write what has come together, until cancelled."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            sent, self._sent = self._sent, []
+            listening, self._listening = self._listening, set()
+            await self._writer.write(partial(self._write, sent=sent, listening=listening))
+            await asyncio.sleep(SHORTEST_PAUSE.total_seconds())  # a storm of hints is one transaction
+
+    def _note_dropped(self, total: int) -> None:
+        if total > self._dropped:
+            _log.error("broker_dropped_messages", total=total)
+            self._arrived.set()
+        self._dropped = total
+
+    def _write(self, connection: Connection, sent: list[str], listening: set[str | None]) -> None:
+        now = self._clock.now()
+        for receipt_id in sent:
+            answers.mark_sent(connection, receipt_id, at=now)
+        for organisation_id in {None} if None in listening else listening:
+            deliveries.hurry(connection, now, organisation_id=organisation_id)
+        if self._dropped:
+            message = f"The broker has dropped {self._dropped} messages, a queue was full: see docs/broker.md"
+            status.open_fault(connection, BROKER_DROPPED, "broker", message, at=now)
+
+
+def _look_for_silence(connection: Connection, *, profiles: Profiles, clock: Clock) -> None:
+    now = clock.now()
+    silence.still_here(connection, now=now)
+    found = silence.look(connection, profiles=profiles, now=now)
+    if found:
+        _log.info("devices_silent", count=found)
+
+
+def _report(connection: Connection, *, findings: auditor.Findings, clock: Clock) -> list[str]:
+    now = clock.now()
+    events.set_counter(connection, auditor.AUDITED_AT, to_micros(now))
+    return auditor.report(connection, findings, now=now)

@@ -1,0 +1,143 @@
+"""What an operator can turn, from ``stadsnav.toml`` in the data folder and ``STADSNAV_*``.
+
+    built-in value  <  stadsnav.toml  <  environment
+
+No secret has a value that works by itself. Every mistake is reported at once, and never the value of
+what was typed: it may be a secret.
+"""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+FILE_NAME: Final = "stadsnav.toml"
+PREFIX: Final = "STADSNAV_"
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; every mistake in one text."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        self.mistakes = mistakes
+        super().__init__("Cannot use the settings: " + "; ".join(mistakes))
+
+
+class BrokerSettings(BaseModel):
+    """Where Mosquitto is and who runs it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    manage: bool = True
+    """Whether ``stadsnav up`` writes its configuration, starts it and watches it."""
+    executable: str | None = None
+    """Path of Mosquitto; None: looked for on PATH and in /usr/sbin."""
+    host: str = "127.0.0.1"
+    """The internal listener, where the hub connects; used when it is not managed."""
+    port: Port = 1883
+    username: str = "@hub"
+    password: SecretStr | None = None
+    """Of the hub's own account; made and kept in the data folder when it is managed."""
+    ca_file: Path | None = None
+    """Trust for the internal listener; None: plain TCP, only right on the loopback."""
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can turn."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+    )
+
+    city: Name = "city"
+    """Names the source of events: ``urn:stadsnav:{city}``."""
+    bind: str = "0.0.0.0"  # noqa: S104 - homes and partners come from outside; TLS with client certificates
+    """The address that homes and partners connect to."""
+    server_names: tuple[str, ...] = ("localhost",)
+    """The names in the broker's certificate; add the public one that devices are given."""
+    mqtt_port: Port = 8883
+    partner_port: Port = 8884
+    http_port: Port = 8080
+    broker: BrokerSettings = BrokerSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - fixed by the library
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over file."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+def load(folder: Path) -> Settings:
+    """Read the settings that hold for a data folder.
+
+    Raises:
+        SettingsError: Names every mistake.
+    """
+    try:
+        return _bound_to(folder)()
+    except ValidationError as error:
+        raise SettingsError([_sentence(detail["loc"], detail["msg"]) for detail in error.errors()]) from None
+    except ValueError as error:  # not TOML
+        raise SettingsError([f"{folder / FILE_NAME}: {error}"]) from None
+
+
+def origins(folder: Path) -> dict[str, str]:
+    """Where each setting's value came from: ``environment``, ``stadsnav.toml`` or ``default``."""
+    bound = _bound_to(folder)
+    file = _flat(TomlConfigSettingsSource(bound)())
+    environment = {
+        name.removeprefix(PREFIX).lower().replace("__", ".")
+        for name in _environment()
+        if name.startswith(PREFIX)
+    }
+    names = _flat(Settings.model_construct().model_dump(mode="json"))
+    return {
+        name: "environment" if name in environment else FILE_NAME if name in file else "default"
+        for name in names
+    }
+
+
+def _bound_to(folder: Path) -> type[Settings]:
+    class _Bound(Settings):
+        model_config = SettingsConfigDict(toml_file=folder / FILE_NAME)
+
+    return _Bound
+
+
+def _environment() -> list[str]:
+    import os  # noqa: PLC0415 - the one place that looks, see banned-api
+
+    return list(os.environ)  # noqa: TID251
+
+
+def _flat(document: dict[str, object], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for name, value in document.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def _sentence(where: tuple[int | str, ...], problem: str) -> str:
+    return f"{'.'.join(str(part) for part in where)}: {problem[0].lower()}{problem[1:]}"

@@ -1,0 +1,69 @@
+"""The HTTP side: whether the hub lives and whether it works, for load balancers and monitors.
+
+GET /healthz    this process answers
+GET /readyz     200: the alarm process runs and the auditor looked within half a minute; else 503 and why
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from fastapi import FastAPI, Response
+from pydantic import BaseModel
+
+from gateway.alarm_process import LOCK
+from gateway.data_folder import DataFolder, holder
+from services.domain.clock import Clock
+from services.store import events
+from services.store.connection import StoreUnavailableError, from_micros
+from services.store.sqlite import SqliteConnection
+from services.supervision.auditor import AUDITED_AT
+
+FRESH: Final = timedelta(seconds=30)
+UNAVAILABLE: Final = 503
+
+
+class Health(BaseModel):
+    """This process answers."""
+
+    status: str
+
+
+class Readiness(BaseModel):
+    """Whether alarms are taken and carried."""
+
+    status: str
+    reasons: list[str]
+
+
+def create(folder: DataFolder, clock: Clock) -> FastAPI:
+    """The application over one data folder."""
+    app = FastAPI(title="Stadsnav", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
+
+    @app.get("/healthz")
+    async def healthz() -> Health:
+        return Health(status="ok")
+
+    @app.get("/readyz", responses={UNAVAILABLE: {"model": Readiness}})
+    def readyz(response: Response) -> Readiness:
+        reasons = not_ready_because(folder, clock)
+        if reasons:
+            response.status_code = UNAVAILABLE
+        return Readiness(status="not ready" if reasons else "ready", reasons=reasons)
+
+    return app
+
+
+def not_ready_because(folder: DataFolder, clock: Clock) -> list[str]:
+    """What keeps alarms from being taken and carried; nothing when all is well."""
+    if holder(folder, LOCK) is None:
+        return ["the alarm process is not running"]
+    try:
+        connection = SqliteConnection(folder.database)
+        try:
+            looked_at = from_micros(events.counter(connection, AUDITED_AT))
+        finally:
+            connection.close()
+    except StoreUnavailableError as error:
+        return [str(error)]
+    age = clock.now() - looked_at
+    return [] if age < FRESH else [f"the auditor last looked {age.total_seconds():.0f} s ago"]

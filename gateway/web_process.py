@@ -1,0 +1,57 @@
+"""The web process: uvicorn on a socket that the supervisor has bound.
+
+python -m gateway.web_process DIR SOCKET_FD HEARTBEAT_FD
+"""
+
+import asyncio
+import os
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from gateway import log
+from gateway.alarm_process import ALIVE, HEARTBEAT_EVERY, READY
+from gateway.data_folder import open_folder
+from gateway.web import create
+from services.domain.clock import SystemClock
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    log.configure(process="web")
+    folder = open_folder(Path(sys.argv[1]))
+    bound = socket.socket(fileno=int(sys.argv[2]))
+    config = uvicorn.Config(
+        create(folder, SystemClock()),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+        server_header=False,
+    )
+    asyncio.run(_serve(uvicorn.Server(config), bound, int(sys.argv[3])))
+
+
+async def _serve(server: uvicorn.Server, bound: socket.socket, to_supervisor: int) -> None:
+    async with asyncio.TaskGroup() as group:
+        beat = group.create_task(_beat(server, to_supervisor), name="heartbeat")
+        await server.serve(sockets=[bound])
+        beat.cancel()
+
+
+async def _beat(server: uvicorn.Server, to_supervisor: int) -> None:
+    """Say once that we are ready, then that we live; end with the supervisor when it is gone."""
+    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
+        await asyncio.sleep(0.02)
+    try:
+        os.write(to_supervisor, READY)
+        while True:
+            await asyncio.sleep(HEARTBEAT_EVERY.total_seconds())
+            os.write(to_supervisor, ALIVE)
+    except BrokenPipeError:
+        server.should_exit = True
+
+
+if __name__ == "__main__":
+    main()

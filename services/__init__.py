@@ -1,0 +1,1 @@
+"""What the product does: decide, store, route, deliver. Knows nothing of MQTT or HTTP."""

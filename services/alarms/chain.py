@@ -1,0 +1,125 @@
+"""The response chain of an open alarm, one step further; at its end, the city.
+
+Every open alarm has a next step: a timer is running, or somebody has answered, or the city has been
+told. A timer is a row; firing takes the row and does its work in one transaction, so it fires once,
+also across a restart.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from devices.kinds import DataClass
+from services import routing
+from services.access import subject_of
+from services.alarms import telling
+from services.domain.alarm_states import AlarmChange, AlarmState, change
+from services.domain.alarms import Alarm, Notice, NoticeType
+from services.routing import Route
+from services.store import alarms as rows
+from services.store import deliveries, registry, status
+from services.store.alarms import TimerKind
+from services.store.connection import Connection
+
+ASK_AGAIN: Final = timedelta(seconds=60)
+"""With nobody in the chain and no city organisation, look for a receiver again this often."""
+
+PUT_AWAY_AFTER: Final = timedelta(hours=24)
+"""How long a returned condition of the technique stays on the list before the hub closes it."""
+
+TIMERS_PER_TURN: Final = 200
+
+NOBODY_TO_TELL: Final = "nobody_to_tell"
+
+
+def advance(connection: Connection, alarm: Alarm, *, now: datetime) -> Alarm:
+    """Tell the next step of the chain, or the city when there is none; returns the alarm as it is now."""
+    grants = registry.grants_of_home(connection, alarm.home_id, alarm.data_class)
+    step = routing.next_step(grants, subject_of(alarm), after=alarm.step, at=now)
+    if step is None:
+        return _tell_the_city(connection, alarm, now=now)
+    opening = rows.opening_notice(connection, alarm.id)
+    assert opening is not None  # noqa: S101 - an alarm is written together with its opening notice
+    alarm = replace(alarm, step=step.number)
+    rows.update(connection, alarm)
+    telling.route(connection, opening, step.routes, at=now)
+    rows.set_timer(connection, alarm.id, TimerKind.ESCALATE, now + step.within)
+    return alarm
+
+
+def watch_again(connection: Connection, alarm: Alarm, *, now: datetime) -> None:
+    """Run the reached step's time again: an answer that was given no longer counts."""
+    grants = registry.grants_of_home(connection, alarm.home_id, alarm.data_class)
+    step = routing.next_step(grants, subject_of(alarm), after=alarm.step - 1, at=now)
+    within = step.within if step is not None and step.number == alarm.step else timedelta(0)
+    rows.set_timer(connection, alarm.id, TimerKind.ESCALATE, now + within)
+
+
+def rest(connection: Connection, alarm: Alarm, *, now: datetime) -> None:
+    """The cause is gone: what the technique said of itself is put away later, by itself.
+
+    A person's alarm goes on through the chain: that its cause is gone is a claim, not an answer.
+    """
+    if alarm.data_class is DataClass.TECHNICAL:
+        rows.stop_timers(connection, alarm.id)
+        rows.set_timer(connection, alarm.id, TimerKind.PUT_AWAY, now + PUT_AWAY_AFTER)
+
+
+def withdraw_answer(connection: Connection, alarm: Alarm, *, now: datetime) -> None:
+    """Whoever answered may no longer know of the alarm: the chain goes on at once."""
+    state = change(alarm.id, alarm.state, AlarmChange.WITHDRAW)
+    alarm = replace(alarm, state=state, acknowledgement=None)
+    rows.update(connection, alarm)
+    note = "the organisation that answered has no access any more"
+    telling.tell_audience(connection, alarm, telling.notice_of(alarm, NoticeType.UPDATED, at=now, note=note))
+    rows.set_timer(connection, alarm.id, TimerKind.ESCALATE, now)
+
+
+def fire_due(connection: Connection, *, now: datetime) -> int:
+    """Do what the timers that are due ask for; returns how many there were."""
+    due = rows.take_due_timers(connection, now, limit=TIMERS_PER_TURN)
+    for alarm_id, kind in due:
+        alarm = rows.get(connection, alarm_id)
+        if alarm is None or not alarm.state.is_open:
+            continue
+        match kind:
+            case TimerKind.ESCALATE if not alarm.state.is_acknowledged:
+                advance(connection, alarm, now=now)
+            case TimerKind.PUT_AWAY if alarm.state is not AlarmState.RAISED:
+                _put_away(connection, alarm, now=now)
+            case _:  # answered meanwhile; the answer took the timer's reason away
+                pass
+    return len(due)
+
+
+def _tell_the_city(connection: Connection, alarm: Alarm, *, now: datetime) -> Alarm:
+    cities = registry.cities(connection)
+    if not cities:
+        message = "Nobody may be told of this alarm and there is no city organisation; add a grant or one"
+        status.open_fault(connection, NOBODY_TO_TELL, alarm.id, message, at=now)
+        rows.set_timer(connection, alarm.id, TimerKind.ESCALATE, now + ASK_AGAIN)
+        return alarm
+    alarm = replace(alarm, escalated_at=now)
+    rows.update(connection, alarm)
+    notice = telling.notice_of(alarm, NoticeType.ESCALATED, at=now)
+    rows.insert_notice(connection, notice)
+    routes = tuple(Route(organisation_id=city, grant_id=None, step=alarm.step) for city in cities)
+    telling.route(connection, notice, routes, at=now)
+    return alarm
+
+
+def _put_away(connection: Connection, alarm: Alarm, *, now: datetime) -> None:
+    state = change(alarm.id, alarm.state, AlarmChange.EXPIRE)
+    finish(connection, replace(alarm, state=state, closed_at=now), _closing(alarm, now))
+
+
+def finish(connection: Connection, alarm: Alarm, notice: Notice) -> None:
+    """Write a closed alarm; what was still on its way about it is replaced by the news of the close."""
+    rows.update(connection, alarm)
+    rows.stop_timers(connection, alarm.id)
+    deliveries.supersede(connection, alarm.id, now=notice.at)
+    telling.tell_audience(connection, alarm, notice)
+
+
+def _closing(alarm: Alarm, now: datetime) -> Notice:
+    return telling.notice_of(alarm, NoticeType.CLOSED, at=now, note="returned by itself")

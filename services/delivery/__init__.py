@@ -1,0 +1,1 @@
+"""Carries notices to their receivers until they are confirmed; one module per channel."""

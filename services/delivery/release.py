@@ -1,0 +1,187 @@
+"""Releases what is due, in the transaction that has just made it due or in a later one.
+
+    commit ─┬─ due deliveries: may this receiver know, now?  yes: numbered, leased  ─> handed to its channel
+            │                                                no:  withheld, logged
+            └─ receipts that the broker has not confirmed                           ─> handed to the homes
+
+The lease is written before the attempt is made, so a crash in between repeats an attempt and never
+loses one. Nothing is handed over while its channel is away: it stays due.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Protocol
+
+import structlog
+
+from services import audit
+from services.access import may_receive, subject_of
+from services.delivery.cloud_events import CareEvent, care_event
+from services.delivery.retry import CLOSED_NEWS_FOR, wait_after
+from services.domain.alarms import Alarm, Delivery, DeliveryState
+from services.domain.clock import Clock
+from services.domain.homes import Grant
+from services.store import alarms, answers, deliveries, events, registry
+from services.store.answers import HomeReceipt
+from services.store.connection import Connection
+
+DELIVERIES_PER_COMMIT: Final = 500
+"""Bounds how long one transaction can take; the rest is due in the next one, at once."""
+
+RECEIPTS_PER_COMMIT: Final = 200
+
+CITY_PURPOSE: Final = "nobody of the response chain has answered"
+
+_log = structlog.get_logger(__name__)
+
+
+class Channel(Protocol):
+    """How events reach receivers."""
+
+    def is_available(self) -> bool:
+        """Whether handing over makes sense now."""
+
+    def hand_over(self, event: CareEvent) -> None:
+        """Take an event without waiting. It counts as told when its receiver confirms, not before."""
+
+
+class Homes(Protocol):
+    """How receipts reach homes."""
+
+    def hand_over_receipt(self, receipt: HomeReceipt) -> None:
+        """Take a receipt without waiting; one that is under way already is passed over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """What one commit has set free, and when to look again."""
+
+    events: tuple[CareEvent, ...]
+    receipts: tuple[HomeReceipt, ...]
+    next_due_at: datetime | None
+
+
+class Release:
+    """The epilogue of every commit of the alarm process (a ``store.writer.Epilogue``)."""
+
+    def __init__(self, *, channels: Mapping[str, Channel], homes: Homes, source: str, clock: Clock) -> None:
+        self._channels = channels
+        self._homes = homes
+        self._source = source
+        self._clock = clock
+        self.next_due_at: datetime | None = None
+
+    def prepare(self, connection: Connection) -> Released:
+        """Lease what is due, inside the transaction."""
+        now = self._clock.now()
+        released = []
+        for delivery in deliveries.due(connection, now, limit=DELIVERIES_PER_COMMIT):
+            if self._channels[delivery.channel].is_available():
+                event = release(connection, delivery, source=self._source, now=now)
+                if event is not None:
+                    released.append(event)
+        return Released(
+            events=tuple(released),
+            receipts=tuple(answers.unsent_receipts(connection, limit=RECEIPTS_PER_COMMIT)),
+            next_due_at=_earliest(deliveries.next_attempt_at(connection), alarms.next_timer_at(connection)),
+        )
+
+    def committed(self, prepared: Released) -> None:
+        """Hand over what was leased, now that the lease is on disk."""
+        self.next_due_at = prepared.next_due_at
+        for event in prepared.events:
+            self._channels[event.channel].hand_over(event)
+        for receipt in prepared.receipts:
+            self._homes.hand_over_receipt(receipt)
+
+
+def release(connection: Connection, delivery: Delivery, *, source: str, now: datetime) -> CareEvent | None:
+    """Lease one attempt if the receiver may know at this moment; None when it may not, or it is over."""
+    alarm = alarms.get(connection, delivery.alarm_id)
+    notice = alarms.notice(connection, delivery.notice_id)
+    assert alarm is not None  # noqa: S101 - foreign keys hold both
+    assert notice is not None  # noqa: S101
+    if alarm.closed_at is not None and now - alarm.closed_at > CLOSED_NEWS_FOR:
+        deliveries.settle(connection, delivery.id, DeliveryState.EXPIRED, now=now, reason="never confirmed")
+        return None
+    right = _right(connection, delivery, alarm, now=now)
+    if right is None:
+        _withhold(connection, delivery, alarm, now=now)
+        return None
+    delivery = _leased(connection, delivery, right, now=now)
+    if delivery.attempts == 1:
+        _note(connection, delivery, alarm, "released", purpose=right.purpose, now=now)
+    home = registry.home(connection, alarm.home_id)
+    return care_event(
+        delivery,
+        source=source,
+        notice=notice,
+        alarm=alarm,
+        event=events.get(connection, notice.event_id) if notice.event_id else None,
+        address=home.address if home else "",
+        position=registry.position_name(connection, alarm.position_id),
+        purpose=right.purpose,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Right:
+    """By what an organisation may be told."""
+
+    grant: Grant | None
+    purpose: str
+
+
+def _right(connection: Connection, delivery: Delivery, alarm: Alarm, *, now: datetime) -> _Right | None:
+    grants = registry.grants_of_home(connection, alarm.home_id, alarm.data_class)
+    grant = may_receive(delivery.organisation_id, subject_of(alarm), at=now, step=alarm.step, grants=grants)
+    if grant is not None:
+        return _Right(grant=grant, purpose=grant.purpose)
+    if alarm.escalated_at is not None and delivery.organisation_id in registry.cities(connection):
+        return _Right(grant=None, purpose=CITY_PURPOSE)
+    return None
+
+
+def _leased(connection: Connection, delivery: Delivery, right: _Right, *, now: datetime) -> Delivery:
+    sequence = delivery.sequence
+    if sequence is None:
+        sequence = deliveries.next_sequence(connection, delivery.organisation_id)
+    leased = replace(
+        delivery,
+        state=DeliveryState.SENT,
+        grant_id=right.grant.id if right.grant else None,
+        sequence=sequence,
+        attempts=delivery.attempts + 1,
+        hurry=delivery.hurry + 1,
+        next_attempt_at=now + wait_after(delivery.hurry),
+    )
+    deliveries.lease(connection, leased, now=now)
+    return leased
+
+
+def _withhold(connection: Connection, delivery: Delivery, alarm: Alarm, *, now: datetime) -> None:
+    deliveries.settle(
+        connection, delivery.id, DeliveryState.WITHHELD, now=now, reason="no grant at the moment of release"
+    )
+    _note(connection, delivery, alarm, "withheld", purpose="", now=now)
+    _log.info("delivery_withheld", delivery_id=delivery.id, organisation_id=delivery.organisation_id)
+
+
+def _note(
+    connection: Connection, delivery: Delivery, alarm: Alarm, action: str, *, purpose: str, now: datetime
+) -> None:
+    entry = audit.Entry(
+        actor="hub",
+        action=action,
+        organisation_id=delivery.organisation_id,
+        home_id=alarm.home_id,
+        subject=delivery.id,
+        purpose=purpose,
+        details=f"alarm {alarm.id} {alarm.kind}",
+    )
+    audit.note(connection, entry, at=now)
+
+
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)

@@ -1,0 +1,19 @@
+"""Time comes as an argument, so that rules about time can be proved without waiting."""
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> datetime:
+        """The time now, aware, in UTC."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """The time now, aware, in UTC."""
+        return datetime.now(tz=UTC)  # noqa: TID251 - the one place where time enters

@@ -1,0 +1,57 @@
+"""What cannot be taken is kept, as the bytes that came, with the reason; and counted.
+
+received = stored + duplicate + quarantined        per lane, always: counted in one transaction
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from devices.kinds import HomeId
+from services.domain.ids import new_id
+from services.store import events
+from services.store.connection import Connection
+from services.store.events import Quarantined
+
+
+class Outcome(StrEnum):
+    """What became of a message from a home."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    QUARANTINED = "quarantined"
+
+
+def count(connection: Connection, lane: str, outcome: Outcome) -> None:
+    """Count a message and what became of it."""
+    events.count(connection, f"{lane}_received")
+    events.count(connection, f"{lane}_{outcome}")
+
+
+def keep(
+    connection: Connection,
+    *,
+    lane: str,
+    topic: str,
+    client_id: str,
+    device_id: str,
+    home_id: HomeId | None,
+    external_id: str | None,
+    reason: str,
+    payload: bytes,
+    now: datetime,
+) -> None:
+    """Keep a message that could not be taken, and count it."""
+    item = Quarantined(
+        id=new_id(),
+        received_at=now,
+        lane=lane,
+        topic=topic,
+        client_id=client_id,
+        device_id=device_id,
+        home_id=home_id,
+        external_id=external_id,
+        reason=reason,
+        payload=payload,
+    )
+    events.quarantine(connection, item)
+    count(connection, lane, Outcome.QUARANTINED)

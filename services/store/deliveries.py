@@ -1,0 +1,205 @@
+"""Deliveries as rows that carry their own state: what a crash leaves behind is found again.
+
+A cursor ("everything after number n") would skip rows that commit late; a state per row does not.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from services.domain.alarms import Delivery, DeliveryState
+from services.domain.ids import AlarmId, DeliveryId, GrantId, NoticeId, OrganisationId
+from services.store.connection import Connection, Row, from_micros, matching, optional_time, to_micros
+
+_DELIVERY: Final = """
+    SELECT id, notice_id, alarm_id, organisation_id, channel, grant_id, step, state, sequence, attempts,
+           hurry, next_attempt_at
+    FROM deliveries"""
+
+_UNSETTLED: Final = "state IN ('pending', 'sent')"
+
+
+def insert(connection: Connection, delivery: Delivery, *, at: datetime) -> None:
+    """Insert a delivery; the same notice for the same receiver and channel is inserted once."""
+    connection.run(
+        """INSERT INTO deliveries (id, notice_id, alarm_id, organisation_id, channel, grant_id, step, state,
+                                   sequence, attempts, hurry, next_attempt_at, created_at, reason)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 0, ?, ?, ?, '')
+           ON CONFLICT (notice_id, organisation_id, channel) DO NOTHING""",
+        delivery.id,
+        delivery.notice_id,
+        delivery.alarm_id,
+        delivery.organisation_id,
+        delivery.channel,
+        delivery.grant_id,
+        delivery.step,
+        delivery.state,
+        delivery.hurry,
+        to_micros(delivery.next_attempt_at),
+        to_micros(at),
+    )
+
+
+def due(connection: Connection, now: datetime, *, limit: int) -> list[Delivery]:
+    """Unsettled deliveries whose time has come, the longest waiting first."""
+    rows = connection.rows(
+        f"{_DELIVERY} WHERE {_UNSETTLED} AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?",
+        to_micros(now),
+        limit,
+    )
+    return [_delivery(row) for row in rows]
+
+
+def next_attempt_at(connection: Connection) -> datetime | None:
+    """When the next unsettled delivery is due."""
+    row = connection.row(f"SELECT MIN(next_attempt_at) FROM deliveries WHERE {_UNSETTLED}")
+    return optional_time(row[0]) if row else None
+
+
+def next_sequence(connection: Connection, organisation_id: str) -> int:
+    """The organisation's next number; a number is only taken together with the row that uses it."""
+    row = connection.row(
+        "UPDATE organisations SET last_sequence = last_sequence + 1 WHERE id = ? RETURNING last_sequence",
+        organisation_id,
+    )
+    assert row is not None  # noqa: S101 - the delivery's foreign key holds the organisation
+    return int(row[0])
+
+
+def lease(connection: Connection, delivery: Delivery, *, now: datetime) -> None:
+    """Write one more attempt, before it is made."""
+    connection.run(
+        """UPDATE deliveries SET state = ?, grant_id = ?, sequence = ?, attempts = ?, hurry = ?,
+               next_attempt_at = ?, first_sent_at = COALESCE(first_sent_at, ?) WHERE id = ?""",
+        delivery.state,
+        delivery.grant_id,
+        delivery.sequence,
+        delivery.attempts,
+        delivery.hurry,
+        to_micros(delivery.next_attempt_at),
+        to_micros(now),
+        delivery.id,
+    )
+
+
+def settle(
+    connection: Connection, delivery_id: str, state: DeliveryState, *, now: datetime, reason: str = ""
+) -> None:
+    """End a delivery; an ended one stays as it ended."""
+    connection.run(
+        f"UPDATE deliveries SET state = ?, settled_at = ?, reason = ? WHERE id = ? AND {_UNSETTLED}",
+        state,
+        to_micros(now),
+        reason,
+        delivery_id,
+    )
+
+
+def sent_to(connection: Connection, organisation_id: str, notice_id: str) -> Delivery | None:
+    """The delivery that an organisation means when it names a notice that it was sent."""
+    row = connection.row(
+        f"{_DELIVERY} WHERE notice_id = ? AND organisation_id = ? AND sequence IS NOT NULL",
+        notice_id,
+        organisation_id,
+    )
+    return _delivery(row) if row else None
+
+
+def settle_of_alarm(
+    connection: Connection,
+    alarm_id: str,
+    state: DeliveryState,
+    *,
+    now: datetime,
+    organisation_id: str | None = None,
+) -> int:
+    """End the unsettled deliveries of an alarm, all or one organisation's; returns how many."""
+    where, parameters = matching(alarm_id=alarm_id, organisation_id=organisation_id)
+    return connection.run(
+        f"UPDATE deliveries SET state = ?, settled_at = ? {where} AND {_UNSETTLED}",
+        state,
+        to_micros(now),
+        *parameters,
+    )
+
+
+def supersede(connection: Connection, alarm_id: str, *, now: datetime) -> None:
+    """End what is on its way about a closed alarm; what was never sent needs no number in the sequence."""
+    settle_of_alarm(connection, alarm_id, DeliveryState.SUPERSEDED, now=now)
+
+
+def reconsider(connection: Connection, grant_id: str, *, now: datetime) -> None:
+    """What is on its way under a grant is due now, so that the right to it is judged again."""
+    connection.run(
+        f"UPDATE deliveries SET next_attempt_at = ? WHERE grant_id = ? AND {_UNSETTLED}",
+        to_micros(now),
+        grant_id,
+    )
+
+
+def told(connection: Connection, alarm_id: str) -> list[OrganisationId]:
+    """Who has been routed anything of this alarm, in the order of the chain."""
+    rows = connection.rows(
+        """SELECT organisation_id FROM deliveries WHERE alarm_id = ?
+           GROUP BY organisation_id ORDER BY MIN(step), organisation_id""",
+        alarm_id,
+    )
+    return [OrganisationId(row[0]) for row in rows]
+
+
+def was_sent(connection: Connection, organisation_id: str, alarm_id: str) -> bool:
+    """Whether an organisation has been sent anything of this alarm."""
+    row = connection.row(
+        "SELECT 1 FROM deliveries WHERE alarm_id = ? AND organisation_id = ? AND sequence IS NOT NULL",
+        alarm_id,
+        organisation_id,
+    )
+    return row is not None
+
+
+def hurry(connection: Connection, now: datetime, *, organisation_id: str | None = None) -> int:
+    """Try what is unconfirmed at once, then with the hurried waits: a connection was lost and is back."""
+    where, parameters = matching(organisation_id=organisation_id)
+    return connection.run(
+        f"UPDATE deliveries SET next_attempt_at = ?, hurry = 0 {where or 'WHERE 1 = 1'} AND {_UNSETTLED}",
+        to_micros(now),
+        *parameters,
+    )
+
+
+def unsettled_count(connection: Connection) -> int:
+    """How many deliveries wait for their confirmation."""
+    row = connection.row(f"SELECT COUNT(*) FROM deliveries WHERE {_UNSETTLED}")
+    return int(row[0]) if row else 0
+
+
+def deliveries(
+    connection: Connection, *, organisation_id: str | None, home_id: str | None, limit: int
+) -> list[tuple[Delivery, datetime | None, datetime | None, str]]:
+    """Deliveries, newest first, with first sent, settled and the reason of their end."""
+    where, parameters = matching(d__organisation_id=organisation_id, a__home_id=home_id)
+    rows = connection.rows(
+        f"""SELECT d.id, d.notice_id, d.alarm_id, d.organisation_id, d.channel, d.grant_id, d.step, d.state,
+                   d.sequence, d.attempts, d.hurry, d.next_attempt_at, d.first_sent_at, d.settled_at, d.reason
+            FROM deliveries d JOIN alarms a ON a.id = d.alarm_id {where}
+            ORDER BY d.created_at DESC, d.id DESC LIMIT ?""",
+        *parameters,
+        limit,
+    )
+    return [(_delivery(row), optional_time(row[12]), optional_time(row[13]), row[14]) for row in rows]
+
+
+def _delivery(row: Row) -> Delivery:
+    return Delivery(
+        id=DeliveryId(row[0]),
+        notice_id=NoticeId(row[1]),
+        alarm_id=AlarmId(row[2]),
+        organisation_id=OrganisationId(row[3]),
+        channel=row[4],
+        grant_id=None if row[5] is None else GrantId(row[5]),
+        step=row[6],
+        state=DeliveryState(row[7]),
+        sequence=row[8],
+        attempts=row[9],
+        hurry=row[10],
+        next_attempt_at=from_micros(row[11]),
+    )

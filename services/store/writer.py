@@ -1,0 +1,149 @@
+"""Group commit: many use cases, one sync of the disk.
+
+    await writer.write(work) ──┐
+    await writer.write(work) ──┼─> one thread: BEGIN · work · work · epilogue · COMMIT ─> every caller wakes
+    await writer.write(work) ──┘
+
+While one commit waits for the disk the next group gathers, so the load sets the size of the group and
+an idle hub pays for one sync per alarm and no waiting. Work that raises is undone alone (savepoint) and
+its error goes to its caller; the others commit. When the commit itself fails nobody's work is kept and
+every caller gets ``StoreUnavailableError``.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+import structlog
+
+from services.store.connection import Connection, StoreUnavailableError
+from services.store.sqlite import SqliteConnection
+
+GROUP_LIMIT: Final = 128
+"""Units of work per commit: bounds how long the first of a flood waits for its answer."""
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+_log = structlog.get_logger(__name__)
+
+
+class Epilogue(Protocol):
+    """Work that belongs to every commit, such as leasing what has just become due."""
+
+    def prepare(self, connection: Connection) -> Any:
+        """Run last inside the transaction, in the writer's thread."""
+
+    def committed(self, prepared: Any) -> None:
+        """Run in the event loop after the commit, before the callers wake."""
+
+
+@dataclass(slots=True)
+class _Job:
+    work: Work[Any]
+    done: asyncio.Future[Any]
+    result: Any = None
+    error: Exception | None = None
+
+
+class Writer:
+    """The one writer of a process. Its queue is bounded by its callers: each awaits its own work."""
+
+    def __init__(self, connection: SqliteConnection, epilogue: Epilogue | None = None) -> None:
+        self._connection = connection
+        self._epilogue = epilogue
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Begin to take work; call it in the event loop that will await the results."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def aclose(self) -> None:
+        """Finish what was handed in, then end the thread."""
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    async def write(self, work: Work[T]) -> T:
+        """Run ``work`` in a transaction; return when it is on disk.
+
+        Raises:
+            StoreUnavailableError: The commit failed; nothing of it is kept.
+            Exception: What ``work`` raised; nothing of it is kept.
+        """
+        job = _Job(work, asyncio.get_running_loop().create_future())
+        self._jobs.put(job)
+        result: T = await job.done
+        return result
+
+    def _run(self) -> None:
+        """Take groups until told to stop (in the writer's own thread)."""
+        while (first := self._jobs.get()) is not None:
+            group = [first]
+            is_last = self._gather(group)
+            self._commit(group)
+            if is_last:
+                return
+
+    def _gather(self, group: list[_Job]) -> bool:
+        """Add what is waiting already; True when the end was among it."""
+        while len(group) < GROUP_LIMIT:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return False
+            if job is None:
+                return True
+            group.append(job)
+        return False
+
+    def _commit(self, group: list[_Job]) -> None:
+        prepared = None
+        try:
+            with self._connection.transaction():
+                for job in group:
+                    self._do(job)
+                prepared = self._prepare()
+        except StoreUnavailableError as error:
+            for job in group:
+                job.error = error
+            prepared = None
+        assert self._loop is not None  # noqa: S101 - start() was called; for the type checker
+        self._loop.call_soon_threadsafe(self._wake, group, prepared)
+
+    def _do(self, job: _Job) -> None:
+        try:
+            with self._connection.savepoint():
+                job.result = job.work(self._connection)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - handed to the one who asked, who raises it again
+            job.error = error
+
+    def _prepare(self) -> Any:
+        if self._epilogue is None:
+            return None
+        try:
+            with self._connection.savepoint():
+                return self._epilogue.prepare(self._connection)
+        except StoreUnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 - a fault in releasing must never stop an alarm from being stored
+            _log.exception("release_failed")
+            return None
+
+    def _wake(self, group: list[_Job], prepared: Any) -> None:
+        if prepared is not None and self._epilogue is not None:
+            self._epilogue.committed(prepared)
+        for job in group:
+            if job.done.done():  # its caller was cancelled meanwhile; the work is kept all the same
+                continue
+            if job.error is not None:
+                job.done.set_exception(job.error)
+            else:
+                job.done.set_result(job.result)

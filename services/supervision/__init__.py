@@ -1,0 +1,1 @@
+"""Watches that nothing falls silent: devices, timers, and the alarm path itself."""
