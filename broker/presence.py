@@ -3,8 +3,9 @@
     $SYS/broker/log/N            … New client connected from … as x (p5, c0, k60, u'CN=acme').
     $SYS/broker/log/M/subscribe  … x 1 care/acme/event
 
-Only a hint: it makes a waiting event arrive at once instead of at the next repeat. When a broker writes
-its log otherwise, nothing is lost but those seconds.
+c0 is a kept session, which has its subscription already. Only a hint: it makes a waiting event arrive
+at once instead of at the next repeat. When a broker writes its log otherwise, nothing is lost but those
+seconds.
 """
 
 import re
@@ -18,7 +19,7 @@ DROPPED_TOPIC: Final = "$SYS/broker/publish/messages/dropped"
 """How many messages the broker has dropped since it started: more than none is a fault to be told."""
 
 _CONNECTED: Final = re.compile(
-    rf"New client connected from .* u'{PARTNER_USER_PREFIX}({ID_PATTERN.pattern})'\)"
+    rf"New client connected from .*, c0, .* u'{PARTNER_USER_PREFIX}({ID_PATTERN.pattern})'\)"
 )
 _SUBSCRIBED: Final = re.compile(rf" [012] care/({ID_PATTERN.pattern})/event$")
 

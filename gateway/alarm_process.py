@@ -7,6 +7,7 @@ process is dead, so there are never two that act, whatever the supervisor believ
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -39,6 +40,7 @@ def main() -> int:
     """Run until SIGTERM; 1 when something failed and the supervisor should start us again."""
     log.configure(process="alarm")
     sys.setswitchinterval(0.0005)  # the writer's thread gets its turn in half a millisecond, not in five
+    gc.set_threshold(20_000, 20, 50)  # collecting is rare and small; a long pause would be an alarm's latency
     folder = open_folder(Path(sys.argv[1]))
     to_supervisor = int(sys.argv[2]) if len(sys.argv) > 2 else None  # noqa: PLR2004
     try:
@@ -85,6 +87,7 @@ async def _locked(folder: DataFolder) -> Lock:
 async def _beat(to_supervisor: int | None, ready: asyncio.Event, stop: asyncio.Event) -> None:
     """Say once that we are ready, then that we live; end with the supervisor when it is gone."""
     await ready.wait()
+    gc.freeze()  # what start-up made lives as long as we do: not worth looking at again
     _log.info("alarm_process_ready")
     if to_supervisor is None:
         return

@@ -111,7 +111,7 @@ async def build(
         writer = Writer(written, release)
         writer.start()
         await stack.enter_async_context(aclosing(writer))
-        marks = pacing.Marks(writer, clock)
+        marks = pacing.Marks(writer, homes, clock)
         lanes: dict[str, tuple[Handler, Session]] = {
             Lane.ALARM: (AlarmLane(profiles=profiles, clock=clock), sessions.alarm),
             Lane.STATUS: (StatusLane(profiles=profiles, clock=clock), sessions.status),

@@ -11,13 +11,15 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
 from broker.session import Envelope, Session
 from services.store.connection import Connection, StoreUnavailableError
 from services.store.writer import Writer
+
+INTERNAL: Final = "internal error, kept for the operator"
 
 _log = structlog.get_logger(__name__)
 
@@ -74,7 +76,10 @@ class Intake:
         while not (self._is_stopping and not self._waiting):
             await self._arrived.wait()
             batch = self._take()
-            answers = await self._writer.write(partial(self._store, batch=batch))
+            try:
+                answers = await self._writer.write(partial(self._store, batch=batch))
+            except _PoisonError:
+                answers = await self._writer.write(partial(self._carefully, batch=batch))
             for envelope in batch:
                 session.acknowledge(envelope)
             for answer in answers:
@@ -88,7 +93,16 @@ class Intake:
         return batch
 
     def _store(self, connection: Connection, batch: list[Envelope]) -> list[Answer]:
-        """Everything of a batch in one transaction; what makes trouble is kept aside, alone."""
+        """Everything of a batch in one transaction."""
+        try:
+            return [answer for envelope in batch for answer in self._handler.handle(connection, envelope)]
+        except StoreUnavailableError:
+            raise
+        except Exception as error:
+            raise _PoisonError from error
+
+    def _carefully(self, connection: Connection, batch: list[Envelope]) -> list[Answer]:
+        """The same, one by one: what makes trouble is kept aside, alone."""
         answers: list[Answer] = []
         for envelope in batch:
             try:
@@ -98,7 +112,9 @@ class Intake:
                 raise
             except Exception:  # noqa: BLE001 - one poisonous message must not hold up the lane for ever
                 _log.exception("message_not_handled", topic=envelope.topic)
-                answers += self._handler.set_aside(
-                    connection, envelope, "internal error, kept for the operator"
-                )
+                answers += self._handler.set_aside(connection, envelope, INTERNAL)
         return answers
+
+
+class _PoisonError(Exception):
+    """Something in a batch could not be handled."""

@@ -19,7 +19,7 @@ from broker.topics import HomeTopic, Lane, TopicError
 from devices.codecs.errors import PayloadError
 from devices.codecs.own_json import decode_alarm, decode_status, encode_receipt
 from devices.kinds import AlarmKind, DeviceId
-from devices.messages import AlarmMessage, Receipt, ReceiptStatus, StatusMessage
+from devices.messages import AlarmMessage, Receipt, ReceiptStatus
 from devices.profiles import Profiles
 from gateway.intake import Answer
 from services import quarantine
@@ -77,8 +77,7 @@ class AlarmLane:
         )
         outcome = Outcome.DUPLICATE if stored.is_known else Outcome.STORED
         quarantine.count(connection, Lane.ALARM, outcome)
-        profile = self._profiles[device.profile]
-        status.take(connection, StatusMessage(), device=device, profile=profile, now=now)
+        status.heard(connection, device, profile=self._profiles[device.profile], now=now)
         return [_receipt(topic, stored)]
 
     def set_aside(self, connection: Connection, envelope: Envelope, reason: str) -> list[Answer]:

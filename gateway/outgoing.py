@@ -6,6 +6,7 @@ told now, and whoever was away is told when our own repeat finds it there, if it
 a delivery certain is the receiver's ``received``, which no broker can give in its place.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -40,20 +41,27 @@ class MqttHomes:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._under_way: dict[int, str] = {}
+        self._handed_over: set[str] = set()
 
     def hand_over_receipt(self, receipt: HomeReceipt) -> None:
-        """Publish a receipt, once per connection; it is kept until the broker has confirmed it."""
-        if receipt.id in self._under_way.values():
+        """Publish a receipt, once per connection, until it is noted as sent."""
+        if receipt.id in self._handed_over:
             return
         topic = topics.receipt_topic(receipt.client_id, receipt.device_id)
         packet_id = self._session.publish(topic, receipt.payload, qos=1)
         if packet_id is not None:
             self._under_way[packet_id] = receipt.id
+            self._handed_over.add(receipt.id)
 
     def published(self, packet_id: int) -> str | None:
         """The broker has a packet; returns the id of the receipt in it, if it was one of these."""
         return self._under_way.pop(packet_id, None)
 
+    def noted(self, receipt_ids: Iterable[str]) -> None:
+        """These are on disk as sent, and do not come again."""
+        self._handed_over.difference_update(receipt_ids)
+
     def lost(self) -> None:
         """The connection is gone, and what was under way with it."""
+        self._handed_over.difference_update(self._under_way.values())
         self._under_way.clear()

@@ -15,6 +15,7 @@ import structlog
 from broker import presence
 from broker.session import Envelope
 from devices.profiles import Profiles
+from gateway.outgoing import MqttHomes
 from services.alarms import chain
 from services.delivery.release import Release
 from services.domain.clock import Clock
@@ -72,8 +73,9 @@ async def checkpoint(connection: SqliteConnection) -> None:
 class Marks:
     """Small facts that become rows together: receipts sent, partners that may be listening, drops."""
 
-    def __init__(self, writer: Writer, clock: Clock) -> None:
+    def __init__(self, writer: Writer, homes: MqttHomes, clock: Clock) -> None:
         self._writer = writer
+        self._homes = homes
         self._clock = clock
         self._sent: list[str] = []
         self._listening: set[str | None] = set()
@@ -108,6 +110,7 @@ class Marks:
             sent, self._sent = self._sent, []
             listening, self._listening = self._listening, set()
             await self._writer.write(partial(self._write, sent=sent, listening=listening))
+            self._homes.noted(sent)
             await asyncio.sleep(SHORTEST_PAUSE.total_seconds())  # a storm of hints is one transaction
 
     def _note_dropped(self, total: int) -> None:
@@ -120,8 +123,10 @@ class Marks:
         now = self._clock.now()
         for receipt_id in sent:
             answers.mark_sent(connection, receipt_id, at=now)
-        for organisation_id in {None} if None in listening else listening:
-            deliveries.hurry(connection, now, organisation_id=organisation_id)
+        if None in listening:
+            deliveries.hurry(connection, now)
+        for organisation_id in listening - {None}:
+            deliveries.bring_forward(connection, str(organisation_id), now=now)
         if self._dropped:
             message = f"The broker has dropped {self._dropped} messages, a queue was full: see docs/broker.md"
             status.open_fault(connection, BROKER_DROPPED, "broker", message, at=now)

@@ -60,6 +60,17 @@ def note(connection: Connection, entry: Entry, *, at: datetime) -> None:
     rows.append(connection, _sealed(row, previous))
 
 
+def look(actor: str, asked: str, home_id: str | None) -> Entry:
+    """That somebody looked at what is kept about a home; None: at what belongs to no home.
+
+    Args:
+        actor: Who looked.
+        asked: What for, in the words of the question.
+        home_id: Whose it was.
+    """
+    return Entry(actor=actor, action="looked", home_id=home_id, details=asked)
+
+
 def verify(entries: Iterable[AuditRow]) -> Verdict:
     """Check a chain from its first entry.
 

@@ -23,8 +23,7 @@ class Outcome(StrEnum):
 
 def count(connection: Connection, lane: str, outcome: Outcome) -> None:
     """Count a message and what became of it."""
-    events.count(connection, f"{lane}_received")
-    events.count(connection, f"{lane}_{outcome}")
+    events.count(connection, f"{lane}_received", f"{lane}_{outcome}")
 
 
 def keep(

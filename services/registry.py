@@ -6,6 +6,7 @@ what would be right when it refuses.
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from devices.kinds import DataClass, DeviceId, HomeId
@@ -66,6 +67,41 @@ def add_home(connection: Connection, home: Home, *, actor: str, now: datetime) -
     rows.add_home(connection, home)
     _log(connection, actor, "home_added", now, home_id=home.id, subject=home.id)
     return home
+
+
+class HomeChange(StrEnum):
+    """What becomes of the registry when a home is put into it."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+def put_home(connection: Connection, home: Home, *, actor: str, now: datetime) -> HomeChange:
+    """Register a home, or bring the one with this id up to date.
+
+    Raises:
+        InvalidError: The id or the address cannot be right.
+    """
+    change = judge_home(connection, home)
+    if change is not HomeChange.UNCHANGED:
+        rows.add_home(connection, home)
+        action = "home_added" if change is HomeChange.CREATED else "home_updated"
+        _log(connection, actor, action, now, home_id=home.id, subject=home.id)
+    return change
+
+
+def judge_home(connection: Connection, home: Home) -> HomeChange:
+    """What ``put_home`` would do; nothing is changed.
+
+    Raises:
+        InvalidError: The id or the address cannot be right.
+    """
+    check_home(home)
+    known = rows.home(connection, home.id)
+    if known is None:
+        return HomeChange.CREATED
+    return HomeChange.UNCHANGED if known == home else HomeChange.UPDATED
 
 
 def check_home(home: Home) -> None:

@@ -15,7 +15,7 @@ from services.access import subject_of
 from services.alarms import telling
 from services.domain.alarm_states import AlarmChange, AlarmState, change
 from services.domain.alarms import Alarm, Notice, NoticeType
-from services.routing import Route
+from services.routing import ChainStep, Route
 from services.store import alarms as rows
 from services.store import deliveries, registry, status
 from services.store.alarms import TimerKind
@@ -32,25 +32,37 @@ TIMERS_PER_TURN: Final = 200
 NOBODY_TO_TELL: Final = "nobody_to_tell"
 
 
-def advance(connection: Connection, alarm: Alarm, *, now: datetime) -> Alarm:
-    """Tell the next step of the chain, or the city when there is none; returns the alarm as it is now."""
+def next_step(connection: Connection, alarm: Alarm, *, now: datetime) -> ChainStep | None:
+    """Who is told next; None at the end of the chain."""
     grants = registry.grants_of_home(connection, alarm.home_id, alarm.data_class)
-    step = routing.next_step(grants, subject_of(alarm), after=alarm.step, at=now)
+    return routing.next_step(grants, subject_of(alarm), after=alarm.step, at=now)
+
+
+def tell(
+    connection: Connection, alarm: Alarm, step: ChainStep | None, *, opening: Notice, now: datetime
+) -> None:
+    """Tell a step of the chain of an alarm, or the city when there is none, and watch for an answer."""
     if step is None:
-        return _tell_the_city(connection, alarm, now=now)
+        _tell_the_city(connection, alarm, now=now)
+    else:
+        telling.route(connection, opening, step.routes, at=now)
+        rows.set_timer(connection, alarm.id, TimerKind.ESCALATE, now + step.within)
+
+
+def advance(connection: Connection, alarm: Alarm, *, now: datetime) -> None:
+    """Go one step further along the chain."""
+    step = next_step(connection, alarm, now=now)
     opening = rows.opening_notice(connection, alarm.id)
     assert opening is not None  # noqa: S101 - an alarm is written together with its opening notice
-    alarm = replace(alarm, step=step.number)
-    rows.update(connection, alarm)
-    telling.route(connection, opening, step.routes, at=now)
-    rows.set_timer(connection, alarm.id, TimerKind.ESCALATE, now + step.within)
-    return alarm
+    if step is not None:
+        alarm = replace(alarm, step=step.number)
+        rows.update(connection, alarm)
+    tell(connection, alarm, step, opening=opening, now=now)
 
 
 def watch_again(connection: Connection, alarm: Alarm, *, now: datetime) -> None:
     """Run the reached step's time again: an answer that was given no longer counts."""
-    grants = registry.grants_of_home(connection, alarm.home_id, alarm.data_class)
-    step = routing.next_step(grants, subject_of(alarm), after=alarm.step - 1, at=now)
+    step = next_step(connection, replace(alarm, step=alarm.step - 1), now=now)
     within = step.within if step is not None and step.number == alarm.step else timedelta(0)
     rows.set_timer(connection, alarm.id, TimerKind.ESCALATE, now + within)
 
@@ -92,20 +104,19 @@ def fire_due(connection: Connection, *, now: datetime) -> int:
     return len(due)
 
 
-def _tell_the_city(connection: Connection, alarm: Alarm, *, now: datetime) -> Alarm:
+def _tell_the_city(connection: Connection, alarm: Alarm, *, now: datetime) -> None:
     cities = registry.cities(connection)
     if not cities:
         message = "Nobody may be told of this alarm and there is no city organisation; add a grant or one"
         status.open_fault(connection, NOBODY_TO_TELL, alarm.id, message, at=now)
         rows.set_timer(connection, alarm.id, TimerKind.ESCALATE, now + ASK_AGAIN)
-        return alarm
+        return
     alarm = replace(alarm, escalated_at=now)
     rows.update(connection, alarm)
     notice = telling.notice_of(alarm, NoticeType.ESCALATED, at=now)
     rows.insert_notice(connection, notice)
     routes = tuple(Route(organisation_id=city, grant_id=None, step=alarm.step) for city in cities)
     telling.route(connection, notice, routes, at=now)
-    return alarm
 
 
 def _put_away(connection: Connection, alarm: Alarm, *, now: datetime) -> None:

@@ -27,6 +27,7 @@ from services.domain.ids import AlarmId, EventId, new_id
 from services.store import alarms as rows
 from services.store import events, status
 from services.store.connection import Connection
+from services.store.events import Said
 
 CONFLICT: Final = "conflicting_event"
 
@@ -56,10 +57,10 @@ def take(
 ) -> Stored:
     """Store what a home said on its alarm lane, and do what follows from it."""
     fingerprint = _fingerprint(message)
-    before = events.with_external_id(connection, device.id, message.id)
-    for event in before:
-        if event.fingerprint == fingerprint:
-            return _stored(event, is_known=True)
+    before = events.said_before(connection, device.id, message.id)
+    for said in before:
+        if said.fingerprint == fingerprint:
+            return _stored(message.id, said, is_known=True)
     event = Event(
         id=EventId(new_id()),
         alarm_id=None,
@@ -80,7 +81,7 @@ def take(
     event = _file(connection, event, message, device=device, client_id=client_id)
     if event.is_conflict:
         _tell_of_conflict(connection, event, device=device)
-    return _stored(event, is_known=False)
+    return _stored(message.id, event, is_known=False)
 
 
 def raise_by_hub(
@@ -153,11 +154,13 @@ def _open(
         step=0,
     )
     event = replace(event, alarm_id=alarm.id)
+    step = chain.next_step(connection, alarm, now=event.received_at)
+    alarm = replace(alarm, step=step.number if step else 0)
     rows.insert(connection, alarm)
     events.insert(connection, event, client_id=client_id)
     notice = telling.notice_of_event(alarm, NoticeType.RAISED, event.id, at=event.received_at)
     rows.insert_notice(connection, notice)
-    chain.advance(connection, alarm, now=event.received_at)
+    chain.tell(connection, alarm, step, opening=notice, now=event.received_at)
     return event
 
 
@@ -238,10 +241,10 @@ def _tell_of_conflict(connection: Connection, event: Event, *, device: Device) -
     )
 
 
-def _stored(event: Event, *, is_known: bool) -> Stored:
+def _stored(external_id: str, event: Event | Said, *, is_known: bool) -> Stored:
     return Stored(
         event_id=event.id,
-        external_id=event.external_id,
+        external_id=external_id,
         alarm_id=event.alarm_id,
         received_at=event.received_at,
         is_known=is_known,

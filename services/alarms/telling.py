@@ -67,6 +67,7 @@ def route(connection: Connection, notice: Notice, routes: tuple[routing.Route, .
             next_attempt_at=at,
         )
         deliveries.insert(connection, delivery, at=at)
+        deliveries.keep_told(connection, notice.alarm_id, item.organisation_id, step=item.step)
 
 
 def tell_home(

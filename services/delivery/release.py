@@ -84,7 +84,7 @@ class Release:
         return Released(
             events=tuple(released),
             receipts=tuple(answers.unsent_receipts(connection, limit=RECEIPTS_PER_COMMIT)),
-            next_due_at=_earliest(deliveries.next_attempt_at(connection), alarms.next_timer_at(connection)),
+            next_due_at=deliveries.next_due_at(connection),
         )
 
     def committed(self, prepared: Released) -> None:
@@ -112,15 +112,15 @@ def release(connection: Connection, delivery: Delivery, *, source: str, now: dat
     delivery = _leased(connection, delivery, right, now=now)
     if delivery.attempts == 1:
         _note(connection, delivery, alarm, "released", purpose=right.purpose, now=now)
-    home = registry.home(connection, alarm.home_id)
+    address, position = registry.place(connection, alarm.position_id)
     return care_event(
         delivery,
         source=source,
         notice=notice,
         alarm=alarm,
         event=events.get(connection, notice.event_id) if notice.event_id else None,
-        address=home.address if home else "",
-        position=registry.position_name(connection, alarm.position_id),
+        address=address,
+        position=position,
         purpose=right.purpose,
     )
 
@@ -181,7 +181,3 @@ def _note(
         details=f"alarm {alarm.id} {alarm.kind}",
     )
     audit.note(connection, entry, at=now)
-
-
-def _earliest(*moments: datetime | None) -> datetime | None:
-    return min((moment for moment in moments if moment is not None), default=None)

@@ -26,6 +26,7 @@ _ALARM: Final = """
     FROM alarms a LEFT JOIN organisations o ON o.id = a.acknowledged_organisation"""
 
 
+_OPEN: Final = "a.state <> 'closed'"
 _TOLD: Final = """EXISTS (SELECT 1 FROM deliveries d WHERE d.alarm_id = a.id
                   AND d.organisation_id = ? AND d.sequence IS NOT NULL)"""
 
@@ -102,16 +103,21 @@ def alarms(
     home_id: str | None,
     device_id: str | None,
     organisation_id: str | None,
+    is_test: bool | None = None,
+    only_open: bool = False,
     limit: int,
 ) -> list[Alarm]:
     """Alarms, newest first; of one organisation: those it was told of."""
-    where, parameters = matching(a__home_id=home_id, a__device_id=device_id)
-    if organisation_id is not None:
-        where += f" {'AND' if where else 'WHERE'} {_TOLD}"
-        parameters.append(organisation_id)
-    rows = connection.rows(
-        f"{_ALARM} {where} ORDER BY a.received_at DESC, a.id DESC LIMIT ?", *parameters, limit
+    where, parameters = matching(
+        a__home_id=home_id, a__device_id=device_id, a__is_test=None if is_test is None else int(is_test)
     )
+    further = [_OPEN] if only_open else []
+    if organisation_id is not None:
+        further.append(_TOLD)
+        parameters.append(organisation_id)
+    for condition in further:
+        where += f" {'AND' if where else 'WHERE'} {condition}"
+    rows = connection.rows(f"{_ALARM} {where} ORDER BY a.id DESC LIMIT ?", *parameters, limit)
     return [_alarm(row) for row in rows]
 
 
@@ -119,7 +125,7 @@ def answered(connection: Connection) -> list[Alarm]:
     """Every open alarm that somebody has answered, oldest first."""
     rows = connection.rows(
         f"""{_ALARM} WHERE a.state <> 'closed' AND a.state IN ('acknowledged', 'cleared_acknowledged')
-            ORDER BY a.received_at"""
+            ORDER BY a.id"""
     )
     return [_alarm(row) for row in rows]
 
@@ -150,7 +156,7 @@ def notices(connection: Connection, alarm_id: str) -> list[Notice]:
     """What was told of an alarm, oldest first."""
     rows = connection.rows(
         """SELECT id, alarm_id, event_id, type, at, by_whom, note FROM notices
-           WHERE alarm_id = ? ORDER BY at, id""",
+           WHERE alarm_id = ? ORDER BY id""",
         alarm_id,
     )
     return [notice_of(row) for row in rows]
@@ -160,7 +166,7 @@ def opening_notice(connection: Connection, alarm_id: str) -> Notice | None:
     """The first notice of an alarm: what a later step of the chain is told."""
     row = connection.row(
         """SELECT id, alarm_id, event_id, type, at, by_whom, note FROM notices
-           WHERE alarm_id = ? ORDER BY at, id LIMIT 1""",
+           WHERE alarm_id = ? ORDER BY id LIMIT 1""",
         alarm_id,
     )
     return notice_of(row) if row else None
@@ -190,12 +196,6 @@ def take_due_timers(connection: Connection, now: datetime, *, limit: int) -> lis
     for alarm_id, kind in rows:
         connection.run("DELETE FROM timers WHERE alarm_id = ? AND kind = ?", alarm_id, kind)
     return [(AlarmId(row[0]), TimerKind(row[1])) for row in rows]
-
-
-def next_timer_at(connection: Connection) -> datetime | None:
-    """When the next timer is due."""
-    row = connection.row("SELECT MIN(due_at) FROM timers")
-    return optional_time(row[0]) if row else None
 
 
 def timers(connection: Connection) -> list[tuple[AlarmId, TimerKind, datetime]]:

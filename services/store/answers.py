@@ -32,7 +32,7 @@ def unsent_receipts(connection: Connection, *, limit: int) -> list[HomeReceipt]:
     """Receipts that the broker has not confirmed, oldest first."""
     rows = connection.rows(
         """SELECT id, client_id, device_id, payload FROM home_receipts
-           WHERE sent_at IS NULL ORDER BY created_at, id LIMIT ?""",
+           WHERE sent_at IS NULL ORDER BY id LIMIT ?""",
         limit,
     )
     return [HomeReceipt(id=row[0], client_id=row[1], device_id=row[2], payload=row[3]) for row in rows]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from services.store.connection import Connection, Row
+from services.store.connection import Connection, Row, matching
 
 _PAGE: Final = 1_000
 
@@ -61,6 +61,20 @@ def entries(connection: Connection) -> Iterator[AuditRow]:
     ):
         yield from (_row(row) for row in page)
         after = int(page[-1][0])
+
+
+def newest(
+    connection: Connection, *, home_id: str | None, organisation_id: str | None, limit: int
+) -> list[AuditRow]:
+    """Entries about a home or an organisation, or all; newest first."""
+    where, parameters = matching(home_id=home_id, organisation_id=organisation_id)
+    rows = connection.rows(
+        f"""SELECT number, at, actor, action, organisation_id, home_id, subject, purpose, details, hash
+            FROM audit {where} ORDER BY number DESC LIMIT ?""",
+        *parameters,
+        limit,
+    )
+    return [_row(row) for row in rows]
 
 
 def _row(row: Row) -> AuditRow:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.store.connection import Connection, from_micros, to_micros
+from services.store.connection import Connection, from_micros, optional_time, to_micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +52,21 @@ def revoked(connection: Connection, issuer: str, *, now: datetime) -> list[tuple
     return [(row[0], from_micros(row[1])) for row in rows]
 
 
-def expiring(connection: Connection, *, before: datetime, now: datetime) -> list[tuple[str, str, datetime]]:
-    """Issuer, subject and end of what runs out before a time and was not replaced."""
+def expiring(connection: Connection, *, before: datetime) -> list[tuple[str, str, datetime]]:
+    """Issuer, subject and end of what runs out before a time, or has, and was not replaced."""
     rows = connection.rows(
         """SELECT issuer, subject, expires_at FROM certificates
-           WHERE revoked_at IS NULL AND expires_at < ? AND expires_at > ? ORDER BY expires_at""",
+           WHERE revoked_at IS NULL AND expires_at < ? ORDER BY expires_at""",
         to_micros(before),
-        to_micros(now),
     )
     return [(row[0], row[1], from_micros(row[2])) for row in rows]
+
+
+def end_of(connection: Connection, issuer: str, subject: str) -> datetime | None:
+    """When the certificate that a subject holds now runs out; None: it holds none."""
+    row = connection.row(
+        "SELECT MAX(expires_at) FROM certificates WHERE issuer = ? AND subject = ? AND revoked_at IS NULL",
+        issuer,
+        subject,
+    )
+    return optional_time(row[0]) if row else None

@@ -49,9 +49,12 @@ def due(connection: Connection, now: datetime, *, limit: int) -> list[Delivery]:
     return [_delivery(row) for row in rows]
 
 
-def next_attempt_at(connection: Connection) -> datetime | None:
-    """When the next unsettled delivery is due."""
-    row = connection.row(f"SELECT MIN(next_attempt_at) FROM deliveries WHERE {_UNSETTLED}")
+def next_due_at(connection: Connection) -> datetime | None:
+    """When the next unsettled delivery or timer is due, whichever is first."""
+    row = connection.row(
+        f"""SELECT MIN(due) FROM (SELECT MIN(next_attempt_at) AS due FROM deliveries WHERE {_UNSETTLED}
+                                  UNION ALL SELECT MIN(due_at) FROM timers) AS both_queues"""
+    )
     return optional_time(row[0]) if row else None
 
 
@@ -136,11 +139,21 @@ def reconsider(connection: Connection, grant_id: str, *, now: datetime) -> None:
     )
 
 
+def keep_told(connection: Connection, alarm_id: str, organisation_id: str, *, step: int) -> None:
+    """Note that an organisation hears of an alarm from now on."""
+    connection.run(
+        """INSERT INTO alarm_receivers (alarm_id, organisation_id, step) VALUES (?, ?, ?)
+           ON CONFLICT (alarm_id, organisation_id) DO NOTHING""",
+        alarm_id,
+        organisation_id,
+        step,
+    )
+
+
 def told(connection: Connection, alarm_id: str) -> list[OrganisationId]:
     """Who has been routed anything of this alarm, in the order of the chain."""
     rows = connection.rows(
-        """SELECT organisation_id FROM deliveries WHERE alarm_id = ?
-           GROUP BY organisation_id ORDER BY MIN(step), organisation_id""",
+        "SELECT organisation_id FROM alarm_receivers WHERE alarm_id = ? ORDER BY step, organisation_id",
         alarm_id,
     )
     return [OrganisationId(row[0]) for row in rows]
@@ -149,20 +162,25 @@ def told(connection: Connection, alarm_id: str) -> list[OrganisationId]:
 def was_sent(connection: Connection, organisation_id: str, alarm_id: str) -> bool:
     """Whether an organisation has been sent anything of this alarm."""
     row = connection.row(
-        "SELECT 1 FROM deliveries WHERE alarm_id = ? AND organisation_id = ? AND sequence IS NOT NULL",
+        """SELECT 1 FROM deliveries
+           WHERE alarm_id = ? AND organisation_id = ? AND sequence IS NOT NULL LIMIT 1""",
         alarm_id,
         organisation_id,
     )
     return row is not None
 
 
-def hurry(connection: Connection, now: datetime, *, organisation_id: str | None = None) -> int:
-    """Try what is unconfirmed at once, then with the hurried waits: a connection was lost and is back."""
-    where, parameters = matching(organisation_id=organisation_id)
-    return connection.run(
-        f"UPDATE deliveries SET next_attempt_at = ?, hurry = 0 {where or 'WHERE 1 = 1'} AND {_UNSETTLED}",
+def hurry(connection: Connection, now: datetime) -> None:
+    """Try everything unconfirmed at once, then with the hurried waits: a connection was lost and is back."""
+    connection.run(f"UPDATE deliveries SET next_attempt_at = ?, hurry = 0 WHERE {_UNSETTLED}", to_micros(now))
+
+
+def bring_forward(connection: Connection, organisation_id: str, *, now: datetime) -> None:
+    """Try what an organisation has not confirmed at once: it seems to be listening now."""
+    connection.run(
+        f"UPDATE deliveries SET next_attempt_at = ? WHERE organisation_id = ? AND {_UNSETTLED}",
         to_micros(now),
-        *parameters,
+        organisation_id,
     )
 
 
@@ -181,7 +199,7 @@ def deliveries(
         f"""SELECT d.id, d.notice_id, d.alarm_id, d.organisation_id, d.channel, d.grant_id, d.step, d.state,
                    d.sequence, d.attempts, d.hurry, d.next_attempt_at, d.first_sent_at, d.settled_at, d.reason
             FROM deliveries d JOIN alarms a ON a.id = d.alarm_id {where}
-            ORDER BY d.created_at DESC, d.id DESC LIMIT ?""",
+            ORDER BY d.id DESC LIMIT ?""",
         *parameters,
         limit,
     )

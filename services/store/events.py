@@ -50,12 +50,32 @@ def insert(connection: Connection, event: Event, *, client_id: str) -> None:
     )
 
 
-def with_external_id(connection: Connection, device_id: str, external_id: str) -> list[Event]:
-    """What this device has said under this id: none, one, or several in conflict; oldest first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What is needed of an event to know it again."""
+
+    id: EventId
+    fingerprint: str
+    alarm_id: AlarmId | None
+    received_at: datetime
+
+
+def said_before(connection: Connection, device_id: str, external_id: str) -> list[Said]:
+    """What this device has said under this id: nothing, one event, or several in conflict."""
     rows = connection.rows(
-        f"{_EVENT} WHERE device_id = ? AND external_id = ? ORDER BY received_at, id", device_id, external_id
+        "SELECT id, fingerprint, alarm_id, received_at FROM events WHERE device_id = ? AND external_id = ?",
+        device_id,
+        external_id,
     )
-    return [event_of(row) for row in rows]
+    return [
+        Said(
+            id=EventId(row[0]),
+            fingerprint=row[1],
+            alarm_id=None if row[2] is None else AlarmId(row[2]),
+            received_at=from_micros(row[3]),
+        )
+        for row in rows
+    ]
 
 
 def get(connection: Connection, event_id: str) -> Event | None:
@@ -74,7 +94,7 @@ def events(
 ) -> list[Event]:
     """Events, newest first."""
     where, parameters = matching(home_id=home_id, device_id=device_id, alarm_id=alarm_id)
-    rows = connection.rows(f"{_EVENT} {where} ORDER BY received_at DESC, id DESC LIMIT ?", *parameters, limit)
+    rows = connection.rows(f"{_EVENT} {where} ORDER BY id DESC LIMIT ?", *parameters, limit)
     return [event_of(row) for row in rows]
 
 
@@ -85,7 +105,7 @@ def senders(connection: Connection, alarm_id: str, *, limit: int) -> list[tuple[
     """
     rows = connection.rows(
         """SELECT client_id, device_id, external_id FROM events
-           WHERE alarm_id = ? AND signal = 'raised' AND client_id <> '' ORDER BY received_at DESC LIMIT ?""",
+           WHERE alarm_id = ? AND signal = 'raised' AND client_id <> '' ORDER BY id DESC LIMIT ?""",
         alarm_id,
         limit,
     )
@@ -134,20 +154,19 @@ def quarantined(
     where, parameters = matching(home_id=home_id, device_id=device_id)
     rows = connection.rows(
         f"""SELECT id, received_at, lane, topic, client_id, device_id, home_id, external_id, reason, payload
-            FROM quarantine {where} ORDER BY received_at DESC, id DESC LIMIT ?""",
+            FROM quarantine {where} ORDER BY id DESC LIMIT ?""",
         *parameters,
         limit,
     )
     return [_quarantined(row) for row in rows]
 
 
-def count(connection: Connection, name: str, by: int = 1) -> None:
-    """Add to a counter that lives as long as the data."""
+def count(connection: Connection, *names: str) -> None:
+    """Add one to counters that live as long as the data."""
     connection.run(
-        "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + ?",
-        name,
-        by,
-        by,
+        f"""INSERT INTO counters (name, value) VALUES {", ".join(["(?, 1)"] * len(names))}
+            ON CONFLICT (name) DO UPDATE SET value = counters.value + 1""",
+        *names,
     )
 
 

@@ -58,10 +58,13 @@ def position(connection: Connection, home_id: str, name: str) -> Position | None
     return Position(id=PositionId(row[0]), home_id=HomeId(home_id), name=name) if row else None
 
 
-def position_name(connection: Connection, position_id: str) -> str:
-    """What a position is called; empty when there is none."""
-    row = connection.row("SELECT name FROM positions WHERE id = ?", position_id)
-    return str(row[0]) if row else ""
+def place(connection: Connection, position_id: str) -> tuple[str, str]:
+    """Where a position is: the home's address, and the position's name."""
+    row = connection.row(
+        "SELECT h.address, p.name FROM positions p JOIN homes h ON h.id = p.home_id WHERE p.id = ?",
+        position_id,
+    )
+    return (str(row[0]), str(row[1])) if row else ("", "")
 
 
 def add_position(connection: Connection, position: Position) -> None:

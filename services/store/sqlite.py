@@ -35,6 +35,9 @@ class SqliteConnection:
         try:
             self._connection = apsw.Connection(str(path), statementcachesize=STATEMENT_CACHE)
             self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            self._connection.config(
+                apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1
+            )  # else each new value is planned anew
             for pragma in _PRAGMAS:
                 self._connection.execute(pragma)
         except apsw.Error as error:

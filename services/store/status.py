@@ -29,19 +29,24 @@ def heard(
     *,
     at: datetime,
     silent_at: datetime,
-) -> None:
-    """Note that a device spoke; what it left out keeps its last value."""
-    connection.run(
-        """INSERT INTO device_status (device_id, last_seen_at, silent_at, battery_percent, has_mains, link,
-                                      signal_dbm, firmware)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+) -> bool:
+    """Note that a device spoke; what it left out keeps its last value.
+
+    Returns:
+        Whether it counted as silent until now.
+    """
+    row = connection.row(
+        """INSERT INTO device_status (device_id, last_seen_at, silent_at, is_silent, battery_percent,
+                                      has_mains, link, signal_dbm, firmware)
+           VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?)
            ON CONFLICT (device_id) DO UPDATE SET last_seen_at = excluded.last_seen_at,
                silent_at = excluded.silent_at,
                battery_percent = COALESCE(excluded.battery_percent, device_status.battery_percent),
                has_mains = COALESCE(excluded.has_mains, device_status.has_mains),
                link = COALESCE(excluded.link, device_status.link),
                signal_dbm = COALESCE(excluded.signal_dbm, device_status.signal_dbm),
-               firmware = COALESCE(excluded.firmware, device_status.firmware)""",
+               firmware = COALESCE(excluded.firmware, device_status.firmware)
+           RETURNING is_silent""",
         device_id,
         to_micros(at),
         to_micros(silent_at),
@@ -51,6 +56,12 @@ def heard(
         message.signal_dbm,
         message.firmware,
     )
+    return bool(row and row[0])
+
+
+def set_silent(connection: Connection, device_id: str, *, is_silent: bool) -> None:
+    """Note whether a device counts as silent."""
+    connection.run("UPDATE device_status SET is_silent = ? WHERE device_id = ?", int(is_silent), device_id)
 
 
 def of_device(connection: Connection, device_id: str) -> DeviceStatus | None:

@@ -105,25 +105,36 @@ class Writer:
     def _commit(self, group: list[_Job]) -> None:
         prepared = None
         try:
-            with self._connection.transaction():
-                for job in group:
-                    self._do(job)
-                prepared = self._prepare()
+            prepared = self._try(group)
         except StoreUnavailableError as error:
             for job in group:
                 job.error = error
-            prepared = None
         assert self._loop is not None  # noqa: S101 - start() was called; for the type checker
         self._loop.call_soon_threadsafe(self._wake, group, prepared)
 
-    def _do(self, job: _Job) -> None:
+    def _try(self, group: list[_Job]) -> Any:
+        """Commit the group as one; when anything in it raises, again with each piece on its own."""
         try:
-            with self._connection.savepoint():
-                job.result = job.work(self._connection)
+            with self._connection.transaction():
+                for job in group:
+                    job.result = job.work(self._connection)
+                return self._epilogue.prepare(self._connection) if self._epilogue else None
         except StoreUnavailableError:
             raise
-        except Exception as error:  # noqa: BLE001 - handed to the one who asked, who raises it again
-            job.error = error
+        except Exception:  # noqa: BLE001 - found again, and handed to its owner, in the careful turn
+            return self._carefully(group)
+
+    def _carefully(self, group: list[_Job]) -> Any:
+        with self._connection.transaction():
+            for job in group:
+                try:
+                    with self._connection.savepoint():
+                        job.result = job.work(self._connection)
+                except StoreUnavailableError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - handed to the one who asked, who raises it again
+                    job.error = error
+            return self._prepare()
 
     def _prepare(self) -> Any:
         if self._epilogue is None:

@@ -48,6 +48,7 @@ def look(connection: Connection, *, profiles: Profiles, now: datetime) -> int:
         opening.raise_by_hub(
             connection, AlarmKind.TECHNICAL_SILENT, device=device, text=text, data={}, now=now
         )
+        status.set_silent(connection, device_id, is_silent=True)
         allowance = profiles[device.profile].heartbeat.silent_after
         status.look_again(connection, device_id, at=now + allowance)
     return len(overdue)

@@ -9,6 +9,7 @@ nothing heard for long      technical.silent             (``services.supervision
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from devices.kinds import AlarmKind
 from devices.messages import StatusMessage
@@ -18,6 +19,8 @@ from services.domain.homes import Device
 from services.store import status as rows
 from services.store.connection import Connection
 from services.store.status import DeviceStatus
+
+HEARTBEAT: Final = StatusMessage()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +37,31 @@ def take(
 ) -> None:
     """Note what a device says of itself; open and clear the technical alarms that follow."""
     before = rows.of_device(connection, device.id)
-    rows.heard(connection, device.id, message, at=now, silent_at=now + profile.heartbeat.silent_after)
-    for condition in [_heard_again(), *conditions(profile, before, message)]:
+    heard(connection, device, profile=profile, message=message, now=now)
+    for condition in conditions(profile, before, message):
         if condition.is_wrong:
             opening.raise_by_hub(
                 connection, condition.kind, device=device, text=condition.text, data={}, now=now
             )
         else:
             opening.clear_by_hub(connection, condition.kind, device=device, text=condition.text, now=now)
+
+
+def heard(
+    connection: Connection,
+    device: Device,
+    *,
+    profile: Profile,
+    now: datetime,
+    message: StatusMessage = HEARTBEAT,
+) -> None:
+    """Note that a device has spoken, on whatever lane; its silence is over."""
+    silent_at = now + profile.heartbeat.silent_after
+    if rows.heard(connection, device.id, message, at=now, silent_at=silent_at):
+        rows.set_silent(connection, device.id, is_silent=False)
+        opening.clear_by_hub(
+            connection, AlarmKind.TECHNICAL_SILENT, device=device, text="heard again", now=now
+        )
 
 
 def conditions(profile: Profile, before: DeviceStatus | None, message: StatusMessage) -> list[Condition]:
@@ -83,7 +103,3 @@ def _link(before: DeviceStatus | None, message: StatusMessage) -> list[Condition
             return [Condition(kind=kind, is_wrong=True, text="the fibre link is lost, on mobile now")]
         case _:
             return []
-
-
-def _heard_again() -> Condition:
-    return Condition(kind=AlarmKind.TECHNICAL_SILENT, is_wrong=False, text="heard again")

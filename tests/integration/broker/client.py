@@ -58,11 +58,9 @@ class MqttClient:
         self._protocol = protocol
         self._answers: set[tuple[str, int]] = set()
         self._changed = threading.Condition()
-        self._client = self._make_client(client_id)
-        if folder is not None:
-            self._client.tls_set_context(client_context(folder))
-        if login is not None:
-            self._client.username_pw_set(*login)
+        self._client_id = client_id
+        self._login = login
+        self._tls = client_context(folder) if folder is not None else None
 
     def __enter__(self) -> Self:
         self.connect()
@@ -71,9 +69,13 @@ class MqttClient:
     def __exit__(self, *_: object) -> None:
         self.disconnect()
 
+    def use_tls(self, context: ssl.SSLContext) -> None:
+        self._tls = context
+
     def connect(self) -> None:
         """Raises NotLetInError unless the broker says welcome."""
         self._answers.clear()
+        self._client = self._make_client()
         try:
             self._client.connect(LOOPBACK, self._port, **self._session_options())
         except OSError as error:  # TLS errors are OSErrors
@@ -106,21 +108,32 @@ class MqttClient:
         for message in sent:
             self._wait_for("published", message.mid)
 
+    def send(self, topic: str, payload: str) -> None:
+        """Publish without waiting for the broker's answer."""
+        self._client.publish(topic, payload, 1)
+
+    def wait_until_lost(self) -> None:
+        self._wait(lambda: ("out", 0) in self._answers, "the broker closed the connection")
+
     def wait_for_payload(self, payload: str) -> None:
         self._wait(lambda: any(a.payload == payload for a in self.arrivals), f"{payload!r} arrived")
 
     def payloads(self) -> list[str]:
         return [arrival.payload for arrival in self.arrivals]
 
-    def _make_client(self, client_id: str) -> Client:
+    def _make_client(self) -> Client:
         has_flag = self._protocol == MQTT_311
         client = Client(
             CallbackAPIVersion.VERSION2,
-            client_id,
+            self._client_id,
             protocol=self._protocol,
             clean_session=not self._keeps_session if has_flag else None,
             reconnect_on_failure=False,
         )
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
+        if self._login is not None:
+            client.username_pw_set(*self._login)
         client.max_inflight_messages_set(1000)
         client.on_message = self._on_message
         client.on_connect = self._on_connect

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 from socket import create_connection
+from typing import Any
 
 from broker import configuration, credentials, mosquitto
 from broker.access_rules import access_file
@@ -20,6 +21,7 @@ from broker.certificates import IssuedCertificate, Issuer, RevokedCertificate
 from broker.configuration import BrokerConfiguration, BrokerPaths, Listener
 from broker.credentials import HubCredentials
 from broker.files import write_file
+from tests.integration.broker.client import MqttClient
 
 PATIENCE_SECONDS = 10.0
 OBSERVER = HubCredentials(password="a test sees everything", session_secret="")  # noqa: S106 - of a broker that lives for a test
@@ -130,6 +132,22 @@ class RunningBroker:
     def credentials(self, issuer: Issuer, client_id: str) -> Path:
         """A fresh client's folder, for those who do not care for its certificate's facts."""
         return self.issue(issuer, client_id)[0]
+
+    def hub_client(self, **options: Any) -> MqttClient:
+        """A client that is the hub, not connected yet; ``options`` as for MqttClient."""
+        options.setdefault("client_id", self.hub.client_id("test"))
+        return MqttClient(self.internal_port, login=(self.hub.user_name, self.hub.password), **options)
+
+    def home_client(self, common_name: str, **options: Any) -> MqttClient:
+        folder = self.credentials(Issuer.HOMES, common_name)
+        return MqttClient(self.homes_port, folder=folder, **options)
+
+    def partner_client(self, organisation_id: str, **options: Any) -> MqttClient:
+        folder = self.credentials(Issuer.PARTNERS, organisation_id)
+        return MqttClient(self.partners_port, folder=folder, **options)
+
+    def write_organisations(self, organisation_ids: Iterable[str]) -> None:
+        configuration.write_access_file(self.paths, organisation_ids)
 
     def write_revoked(self, revoked: Mapping[Issuer, Sequence[RevokedCertificate]]) -> None:
         configuration.write_revocation_lists(self.paths, self.authorities, revoked, now=now())

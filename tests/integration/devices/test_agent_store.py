@@ -12,11 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import devices
 from devices.agent.store import HISTORY_LENGTH, KeptAlarm, Store, StoreError
 from devices.kinds import DeviceId
 from devices.messages import Receipt, ReceiptStatus
 from tests.integration.devices.home_kit import AT
 
+ROOT = Path(devices.__file__).parents[1]
 P7 = DeviceId("p7")
 LARGE = 64 * 1024 * 1024
 ADD_FOR_EVER = """
@@ -56,7 +58,7 @@ def test_what_was_added_is_there_after_kill_9_and_no_id_comes_again(path: Path) 
     seen: set[str] = set()
     for round_number in range(3):
         adder = subprocess.Popen(
-            [sys.executable, "-c", ADD_FOR_EVER, str(path)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", ADD_FOR_EVER, str(path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
         )
         assert adder.stdout
         printed = [adder.stdout.readline().strip() for _ in range(20 + round_number)]
@@ -151,9 +153,12 @@ def test_at_its_bound_the_file_takes_no_more_and_keeps_what_it_has(path: Path) -
     store = Store(path, max_bytes=1)
     kept: list[KeptAlarm] = []
 
-    with pytest.raises(StoreError, match="full"):
+    def fill() -> None:
         while True:
             kept.append(store.add(P7, lambda _id: b"x" * 1000))
+
+    with pytest.raises(StoreError, match="full"):
+        fill()
 
     assert len(kept) > 10
     assert store.waiting() == kept
@@ -181,12 +186,12 @@ def test_every_device_gets_an_id_that_fits_the_contract(store: Store, device: st
 def test_old_answered_alarms_are_forgotten_and_unanswered_ones_never(store: Store) -> None:
     first, answered = store.add(P7, body), store.add(P7, body)
     store.settle(P7, a_receipt(answered.id))
-    for _ in range(HISTORY_LENGTH + 5):
-        latest = store.add(P7, body)
-        store.settle(P7, a_receipt(latest.id))
+    later = [store.add(P7, body) for _ in range(HISTORY_LENGTH + 5)]
+    for alarm in later:
+        store.settle(P7, a_receipt(alarm.id))
 
     assert store.receipts(answered.id) == []
-    assert store.receipts(latest.id) == [a_receipt(latest.id)]
+    assert store.receipts(later[-1].id) == [a_receipt(later[-1].id)]
     assert store.waiting() == [first]
 
 
