@@ -115,8 +115,13 @@ class BrokerConfiguration:
 
     @property
     def internal(self) -> Listener:
-        """Where the hub connects. It opens last: when it accepts connections, the others do too."""
+        """Where the hub connects."""
         return Listener(port=self.internal_port, address=LOOPBACK)
+
+    @property
+    def ports(self) -> tuple[int, int, int]:
+        """What a broker that is ready listens on."""
+        return self.homes.port, self.partners.port, self.internal_port
 
 
 def running_user() -> str | None:

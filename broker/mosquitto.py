@@ -16,12 +16,12 @@ import signal
 import socket
 import subprocess
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from broker.configuration import LOOPBACK, Listener
+from broker.configuration import LOOPBACK
 from broker.limits import OPEN_FILES
 
 Version = tuple[int, int, int]
@@ -31,11 +31,17 @@ OLDEST_VERSION: Final[Version] = (2, 0, 11)
 PLACES_BESIDE_PATH: Final = ("/usr/sbin", "/usr/local/sbin")
 """Where packages put it; the PATH of an ordinary user often lacks them."""
 VERSION_DEADLINE: Final = timedelta(seconds=10)
-ACCEPT_POLL: Final = timedelta(milliseconds=20)
+LISTENING_POLL: Final = timedelta(milliseconds=5)
 KEPT_LINES: Final = 20
 """The end of the log that an error shows."""
 LONGEST_LINE_BYTES: Final = 64 * 1024
 PORT_TAKEN: Final = "Address already in use"
+
+LOCAL_ADDRESS: Final = 1
+STATE: Final = 3
+INODE: Final = 9
+"""Columns of /proc/net/tcp."""
+LISTENING: Final = "0A"
 
 
 class MosquittoMissingError(RuntimeError):
@@ -74,12 +80,12 @@ class PortTakenError(BrokerEndedError):
 class BrokerSilentError(TimeoutError):
     """The broker runs, but does not accept connections."""
 
-    def __init__(self, listener: Listener, *, deadline: timedelta, last_lines: Sequence[str]) -> None:
-        self.listener = listener
+    def __init__(self, missing: Iterable[int], *, deadline: timedelta, last_lines: Sequence[str]) -> None:
+        self.missing = tuple(sorted(missing))
         self.deadline = deadline
         self.last_lines = tuple(last_lines)
         super().__init__(
-            f"Mosquitto did not accept connections on port {listener.port} within "
+            f"Mosquitto did not open port {', '.join(map(str, self.missing))} within "
             f"{deadline.total_seconds():g} s; it said: {' | '.join(last_lines) or 'nothing'}"
         )
 
@@ -140,6 +146,25 @@ def free_port(address: str = LOOPBACK) -> int:
         return port
 
 
+def listening_ports(pid: int) -> set[int]:
+    """The TCP ports on which a process of ours listens; none if it has ended.
+
+    Asked of the kernel: a connection would also be accepted by another process that has the port, and
+    would leave two lines of alarm in the broker's log.
+    """
+    try:
+        own = {str(descriptor.readlink()) for descriptor in Path(f"/proc/{pid}/fd").iterdir()}
+        tables = [table.read_text() for table in Path(f"/proc/{pid}/net").glob("tcp*")]
+    except OSError:  # it ends, or closes a file, while we look
+        return set()
+    sockets = [line.split() for table in tables for line in table.splitlines()[1:]]
+    return {
+        int(fields[LOCAL_ADDRESS].rpartition(":")[2], 16)
+        for fields in sockets
+        if fields[STATE] == LISTENING and f"socket:[{fields[INODE]}]" in own
+    }
+
+
 def reload(pid: int) -> None:
     """Have the broker take new access rules, revocation lists and its own certificate.
 
@@ -180,25 +205,23 @@ class BrokerProcess:
             start_new_session=True,  # Ctrl-C is for us; we stop the broker when it is its turn
         )
 
-    async def wait_until_accepting(self, listener: Listener, *, deadline: timedelta) -> None:
-        """Return once ``listener`` accepts connections; Mosquitto opens them in the order of its file.
+    async def wait_until_accepting(self, ports: Iterable[int], *, deadline: timedelta) -> None:
+        """Return once this broker, and no other process, listens on every port.
 
         Raises:
             PortTakenError: Another process has one of the ports.
             BrokerEndedError: The broker refused its configuration, or died.
             BrokerSilentError: The deadline passed.
         """
+        missing = set(ports)
         try:
             async with asyncio.timeout(deadline.total_seconds()):
-                while not await _accepts(listener):
+                while missing := missing - listening_ports(self.pid):
                     self._raise_if_ended()
-                    await asyncio.sleep(ACCEPT_POLL.total_seconds())
-                # If it was another process that accepted, ours is about to end over the port.
-                await asyncio.sleep(ACCEPT_POLL.total_seconds())
+                    await asyncio.sleep(LISTENING_POLL.total_seconds())
         except TimeoutError as error:
             last_lines = self._output.last_lines
-            raise BrokerSilentError(listener, deadline=deadline, last_lines=last_lines) from error
-        self._raise_if_ended()
+            raise BrokerSilentError(missing, deadline=deadline, last_lines=last_lines) from error
 
     async def wait(self) -> int:
         """Return the exit code once the broker has ended and its last line was handed on.
@@ -274,15 +297,6 @@ class _Output(asyncio.SubprocessProtocol):
         text = line.decode("utf-8", "backslashreplace").rstrip("\r")
         self._kept.append(text)
         self._on_line(text)
-
-
-async def _accepts(listener: Listener) -> bool:
-    try:
-        _, writer = await asyncio.open_connection(listener.address or LOOPBACK, listener.port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 def _with_open_files() -> list[str]:

@@ -177,8 +177,8 @@ class BrokerKeeper:
         command = mosquitto.command(executable, self._paths.configuration)
         self._process = mosquitto.BrokerProcess(command, on_line=_note_line)
         await self._process.start()
-        last = Listener(port=ports.internal, address=files.LOOPBACK)
-        await self._process.wait_until_accepting(last, deadline=ACCEPTING_WITHIN)
+        everywhere = (ports.homes, ports.partners, ports.internal)
+        await self._process.wait_until_accepting(everywhere, deadline=ACCEPTING_WITHIN)
         self.ports = ports
         _log.info("broker_started", pid=self.pid, homes=ports.homes, partners=ports.partners)
 

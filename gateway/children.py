@@ -37,11 +37,14 @@ def wait_before_restart(failures: int) -> timedelta:
 class Child:
     """One of our own processes, kept running."""
 
-    def __init__(self, name: str, *arguments: str, pass_fds: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, name: str, *arguments: str, pass_fds: tuple[int, ...] = (), stderr: IO[str] | None = None
+    ) -> None:
         self.name = name
         self.ready = asyncio.Event()
         self._arguments = arguments
         self._pass_fds = pass_fds
+        self._stderr = stderr
         self._process: asyncio.subprocess.Process | None = None
         self._is_stopping = False
 
@@ -92,6 +95,7 @@ class Child:
                 str(writing),
                 pass_fds=(writing, *self._pass_fds),
                 stdin=asyncio.subprocess.DEVNULL,
+                stderr=self._stderr,
                 start_new_session=True,  # Ctrl-C is for the supervisor, which stops us in order
             )
         finally:

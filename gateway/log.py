@@ -2,13 +2,15 @@
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
 
-def configure(*, process: str) -> None:
-    """Set up logging for this process, once, at its start."""
-    is_terminal = sys.stderr.isatty()
+def configure(*, process: str, file: TextIO | None = None) -> None:
+    """Set up logging for this process, once, at its start; on stderr unless a file is given."""
+    file = file or sys.stderr
+    is_terminal = file.isatty()
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer()
     )
@@ -21,7 +23,7 @@ def configure(*, process: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=file),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from datetime import timedelta
-from typing import Final
+from typing import IO, Final
 
 import structlog
 
@@ -51,7 +51,10 @@ class NotReadyError(Exception):
 class Supervisor:
     """Everything that ``stadsnav up`` runs."""
 
-    def __init__(self, folder: DataFolder, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, folder: DataFolder, settings: Settings, clock: Clock, *, child_log: IO[str] | None = None
+    ) -> None:
+        self._child_log = child_log
         self._folder = folder
         self._settings = settings
         self._clock = clock
@@ -70,13 +73,14 @@ class Supervisor:
             store = self._stack.enter_context(closing(SqliteConnection(self._folder.database)))
             migrate(store)
             web_socket = self._stack.enter_context(_bound(self._settings))
-            alarm = Child("alarm", "gateway.alarm_process", str(self._folder.path))
+            alarm = Child("alarm", "gateway.alarm_process", str(self._folder.path), stderr=self._child_log)
             web = Child(
                 "web",
                 "gateway.web_process",
                 str(self._folder.path),
                 str(web_socket.fileno()),
                 pass_fds=(web_socket.fileno(),),
+                stderr=self._child_log,
             )
             keeper = BrokerKeeper(self._folder, self._settings, self._clock)
             try:

@@ -63,7 +63,8 @@ def deliveries(
 def waiting_deliveries(connection: Connection, *, since: datetime) -> int:
     """How many were sent before a time and not confirmed, or were due before it and not sent."""
     row = connection.row(
-        f"SELECT COUNT(*) FROM deliveries WHERE {_UNSETTLED} AND COALESCE(first_sent_at, next_attempt_at) < ?",
+        f"""SELECT COUNT(*) FROM deliveries
+            WHERE {_UNSETTLED} AND COALESCE(first_sent_at, next_attempt_at) < ?""",
         to_micros(since),
     )
     return int(row[0]) if row else 0

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
-from socket import create_connection
 from typing import Any
 
 from broker import configuration, credentials, mosquitto
@@ -92,7 +91,7 @@ class RunningBroker:
         )
         self._reader = threading.Thread(target=self._read_log, name="broker log", daemon=True)
         self._reader.start()
-        wait_until(self._accepts, "the broker accepts connections")
+        wait_until(self._listens, "the broker listens")
 
     def kill(self) -> None:
         self.process.kill()
@@ -164,13 +163,9 @@ class RunningBroker:
             )
         return find() or ""
 
-    def _accepts(self) -> bool:
+    def _listens(self) -> bool:
         assert self.process.poll() is None, self.log
-        try:
-            create_connection((configuration.LOOPBACK, self.internal_port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        return set(self.configuration.ports) <= mosquitto.listening_ports(self.process.pid)
 
     def _read_log(self) -> None:
         stream = self.process.stdout

@@ -1,10 +1,12 @@
 """A Mosquitto that is not ours, with a throw-away authority, and a hub played by the test."""
 
+import secrets
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -17,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from devices.agent import Backoff, Credentials
 from devices.codecs.own_json import decode_alarm, encode_receipt
@@ -32,6 +36,15 @@ def wait_until(is_true: Callable[[], object], what: str) -> None:
     while not is_true():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.01)
+
+
+def free_port() -> int:
+    """One that no outgoing connection will be given while the broker is away."""
+    while True:
+        port = 15_000 + secrets.randbelow(17_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Authority:
@@ -79,9 +92,7 @@ class Broker:
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         server = authority.credentials("server")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         (folder / "acl").write_text(
             "pattern write up/%u/+/alarm\n"
             "pattern write up/%u/+/status\n"
@@ -94,6 +105,7 @@ class Broker:
             f"cafile {server.ca_file}\ncertfile {server.cert_file}\nkeyfile {server.key_file}\n"
             "require_certificate true\nuse_identity_as_username true\n"
             f"acl_file {folder / 'acl'}\nuser root\nlog_dest none\n"
+            f"persistence true\npersistence_location {folder}/\n"
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -101,9 +113,16 @@ class Broker:
         self._process = subprocess.Popen(["mosquitto", "-c", str(self._configuration)])
         wait_until(self._answers, "Mosquitto")
 
+    def stop(self) -> None:
+        """End it so that it saves its sessions: what homes say before the hub is back waits for it."""
+        self._end(signal.SIGTERM)
+
     def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def _end(self, how: signal.Signals) -> None:
         if self._process:
-            self._process.send_signal(signal.SIGKILL)
+            self._process.send_signal(how)
             self._process.wait()
             self._process = None
 
@@ -139,7 +158,9 @@ class Hub:
         self._client.on_disconnect = lambda *_: self._is_listening.clear()
         self._client.on_message = self._hear
         self._client.reconnect_delay_set(0, 1)
-        self._client.connect_async("localhost", broker.port, clean_start=False)
+        wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        wishes.SessionExpiryInterval = 3600
+        self._client.connect_async("localhost", broker.port, clean_start=False, properties=wishes)
 
     def start(self) -> None:
         self._client.loop_start()

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -130,7 +131,7 @@ def test_a_listener_that_fails_stops_no_alarm(hub: Hub, settings: AgentSettings)
 def test_a_press_while_the_broker_is_down_at_start_arrives_when_it_comes_up(
     broker: Broker, settings: AgentSettings, authority: Authority
 ) -> None:
-    broker.kill()
+    broker.stop()
     with Agent(settings) as agent:
         event_id = agent.raise_alarm("p7", "safety.manual")
         assert not agent.is_connected
@@ -153,11 +154,13 @@ def test_after_a_reconnect_an_unanswered_alarm_is_said_at_once(
         agent.raise_alarm("p7", "safety.manual")
         hub.wait_for_alarms(1)
 
-        broker.kill()
+        broker.stop()
         wait_until(lambda: not agent.is_connected, "the loss")
         broker.start()
 
-        wait_until(lambda: len(set(hub.alarms())) == 1 and len(hub.alarms()) == 2, "the alarm again")
+        wait_until(lambda: len(hub.alarms()) >= 2, "the alarm again")
+
+    assert len(set(hub.alarms())) == 1
 
 
 def test_a_session_outlives_the_connection_so_that_receipts_wait_for_us(
@@ -202,7 +205,7 @@ def test_a_hub_speaks_for_the_devices_behind_it(hub: Hub, settings: AgentSetting
 def test_an_alarm_is_never_overtaken_by_its_own_clearing(
     broker: Broker, hub: Hub, settings: AgentSettings
 ) -> None:
-    broker.kill()
+    broker.stop()
     with Agent(settings) as agent:
         ids = [agent.raise_alarm("p7", "fire.stove", text=str(number)) for number in range(50)]
         broker.start()
@@ -248,7 +251,7 @@ def test_too_many_status_messages_push_out_the_oldest_and_never_an_alarm(
     broker: Broker, hub: Hub, settings: AgentSettings
 ) -> None:
     hub.answer = stored
-    broker.kill()
+    broker.stop()
     with Agent(replace(settings, statuses_waiting=3)) as agent:
         event_id = agent.raise_alarm("p7", "safety.manual")
         for percent in range(10):
@@ -266,7 +269,7 @@ def test_too_many_status_messages_push_out_the_oldest_and_never_an_alarm(
 def test_when_the_file_is_full_alarms_are_sent_from_memory_and_none_is_dropped(
     broker: Broker, hub: Hub, settings: AgentSettings
 ) -> None:
-    broker.kill()
+    broker.stop()
     with Agent(replace(settings, store_max_bytes=1)) as agent:
         ids = [agent.raise_alarm("p7", "safety.manual", text="x" * 900) for _ in range(100)]
         assert [alarm.id for alarm in agent.pending()] == ids
@@ -337,7 +340,7 @@ def test_what_no_hub_could_read_fails_at_the_press_and_is_not_repeated_for_ever(
 
 
 def test_stopping_is_quick_while_the_broker_is_away(broker: Broker, settings: AgentSettings) -> None:
-    broker.kill()
+    broker.stop()
     slow = replace(QUICK, first=timedelta(minutes=1), limit=timedelta(minutes=1), jitter=0.0)
     agent = Agent(replace(settings, reconnect=slow))
     agent.start()
@@ -350,7 +353,7 @@ def test_stopping_is_quick_while_the_broker_is_away(broker: Broker, settings: Ag
 
 
 def test_a_press_shortens_the_wait_for_the_next_try(broker: Broker, settings: AgentSettings) -> None:
-    broker.kill()
+    broker.stop()
     waits_long = replace(QUICK, first=timedelta(seconds=0.2), limit=timedelta(hours=1), jitter=0.0)
     with Agent(replace(settings, reconnect=waits_long)) as agent:
         time.sleep(1.5)  # the next try is now more than a second away
@@ -372,6 +375,23 @@ def test_a_line_that_takes_bytes_and_says_nothing_is_given_up(settings: AgentSet
             second, _ = silent.accept()  # it came back
             first.close()
             second.close()
+
+
+def test_a_broker_that_takes_the_connection_and_says_nothing_is_given_up(
+    authority: Authority, settings: AgentSettings
+) -> None:
+    server = authority.credentials("server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server.cert_file, server.key_file)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        patience = timedelta(seconds=0.5)
+        with Agent(replace(settings, port=listener.getsockname()[1], connect_timeout=patience)):
+            for _ in range(2):  # it came back
+                line, _ = listener.accept()
+                with context.wrap_socket(line, server_side=True) as silent:
+                    said = silent.recv(1000)
+                    assert said.startswith(b"\x10")  # CONNECT
+                    silent.recv(1000)  # until it leaves
 
 
 def test_the_topics_are_those_of_the_contract() -> None:
