@@ -36,6 +36,7 @@ class RowsRefusedError(RefusedError):
 @app.command("add")
 def add(
     context: typer.Context,
+    *,
     home_id: Annotated[str, typer.Argument(metavar="ID")],
     address: Annotated[str, typer.Option(help="Street, number, apartment.")],
     line: Annotated[str, typer.Option(metavar="CO/ACCESS", help="The access line.")] = "",
@@ -53,7 +54,7 @@ def add(
 
 @app.command("list")
 def list_homes(
-    context: typer.Context, limit: Limit = LIMIT, data: Data = None, as_json: AsJson = False
+    context: typer.Context, *, limit: Limit = LIMIT, data: Data = None, as_json: AsJson = False
 ) -> None:
     """List homes by id."""
     with desk(context, data) as at:
@@ -64,6 +65,7 @@ def list_homes(
 @app.command("import")
 def import_homes(
     context: typer.Context,
+    *,
     file: Annotated[Path, typer.Argument(metavar="FILE.csv")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be; change nothing.")] = False,
     refused: Annotated[

@@ -175,7 +175,7 @@ def test_a_message_that_cannot_be_written_uses_up_no_place(store: Store) -> None
 
 
 @given(device=st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_device_gets_an_id_that_fits_the_contract(store: Store, device: str) -> None:
     event_id = store.add(DeviceId(device), body).id
 

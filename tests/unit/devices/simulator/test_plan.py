@@ -5,7 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.codecs.errors import PayloadError
@@ -38,6 +38,7 @@ def read(payload: bytes) -> AlarmMessage | None:
         return None
 
 
+@settings(deadline=None, max_examples=30)
 @given(seed=st.text(max_size=5))
 def test_the_same_seed_gives_the_same_day(seed: str) -> None:
     day = Day(length=timedelta(minutes=10), faults_per_home=dict.fromkeys(Fault, 0.5))
@@ -61,6 +62,7 @@ def test_a_home_and_its_day_are_the_same_in_a_larger_town() -> None:
     assert day_in_small == day_in_large
 
 
+@settings(deadline=None, max_examples=30)
 @given(seed=st.integers().map(str))
 def test_a_day_is_in_order_of_time(seed: str) -> None:
     day = Day(length=timedelta(minutes=30), faults_per_home=dict.fromkeys(Fault, 0.5))

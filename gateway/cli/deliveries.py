@@ -1,0 +1,54 @@
+"""``stadsnav delivery``: who was told what, by which grant, and whether it arrived."""
+
+from typing import Any
+
+import typer
+
+from gateway.cli import printing
+from gateway.cli.desk import desk
+from gateway.cli.options import LIMIT, AsJson, Data, Limit, OfDevice, OfHome, OfOrganisation, commands
+from services.store import overview
+from services.store.overview import DeliveryRecord
+
+app = commands("Who was told what.")
+
+
+@app.command("list")
+def list_deliveries(
+    context: typer.Context,
+    *,
+    home: OfHome = None,
+    device: OfDevice = None,
+    org: OfOrganisation = None,
+    limit: Limit = LIMIT,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List deliveries, the newest first. ``event`` is the CloudEvents id that the receiver got."""
+    with desk(context, data) as at:
+        found = overview.deliveries(
+            at.store, home_id=home, device_id=device, organisation_id=org, limit=limit
+        )
+        at.note_look((delivery.home_id for delivery in found), asked_for=home)
+    columns = ("event", "type", "org", "step", "state", "sequence", "attempts", "first_sent_at", "reason")
+    printing.show([delivery_row(delivery) for delivery in found], columns, as_json=as_json)
+
+
+def delivery_row(delivery: DeliveryRecord) -> dict[str, Any]:
+    """A delivery as programs read it."""
+    return {
+        "delivery": delivery.id,
+        "event": delivery.notice_id,
+        "type": delivery.type,
+        "alarm": delivery.alarm_id,
+        "org": delivery.organisation_id,
+        "channel": delivery.channel,
+        "grant": delivery.grant_id,
+        "step": delivery.step,
+        "state": delivery.state,
+        "sequence": delivery.sequence,
+        "attempts": delivery.attempts,
+        "first_sent_at": delivery.first_sent_at,
+        "settled_at": delivery.settled_at,
+        "reason": delivery.reason,
+    }
