@@ -192,7 +192,11 @@ def _row(connection: Connection, alarm: Alarm) -> dict[str, Any]:
 
 
 def _who(answer: Acknowledgement) -> str:
-    name = answer.organisation_name if answer.organisation_id else Actor(organisation=None, person="").public_name
+    name = (
+        answer.organisation_name
+        if answer.organisation_id
+        else Actor(organisation=None, person="").public_name
+    )
     return f"{answer.person} ({name})" if answer.person else name
 
 

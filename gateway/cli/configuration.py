@@ -1,5 +1,7 @@
 """``stadsnav config``: the settings that hold, and where each of them came from; no secrets."""
 
+from typing import Any
+
 import typer
 
 from gateway import settings
@@ -17,11 +19,18 @@ def config(context: typer.Context, *, data: Data = None, as_json: AsJson = False
     path = chosen_folder(context, data).absolute()
     if path.exists():
         open_folder(path)
-    values = settings.values(path)
+    values = _flat(settings.load(path).model_dump(mode="json"))
+    origins = settings.origins(path)
     if as_json:
-        printing.print_json(
-            {name: {"value": item.value, "origin": item.origin} for name, item in values.items()}
-        )
+        printing.print_json({name: {"value": values[name], "origin": origins[name]} for name in values})
         return
-    rows = [{"setting": name, "value": item.value, "origin": item.origin} for name, item in values.items()]
+    rows = [{"setting": name, "value": values[name], "origin": origins[name]} for name in values]
     printing.show(rows, ("setting", "value", "origin"), as_json=False)
+
+
+def _flat(document: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by their dotted names, as ``settings.origins`` has them."""
+    flat: dict[str, Any] = {}
+    for name, value in document.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat

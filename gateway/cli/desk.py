@@ -102,4 +102,4 @@ def _asked(context: typer.Context) -> str:
 
 
 def _says(name: str, value: Any) -> bool:
-    return name not in {"data", "as_json"} and value not in {None, False}
+    return name not in {"data", "as_json"} and value is not None

@@ -62,9 +62,7 @@ def list_devices(
 
 
 @app.command("show")
-def show(
-    context: typer.Context, *, device_id: DeviceId, data: Data = None, as_json: AsJson = False
-) -> None:
+def show(context: typer.Context, *, device_id: DeviceId, data: Data = None, as_json: AsJson = False) -> None:
     """Show a device with the last that it said of itself."""
     with desk(context, data) as at:
         device = rows.device(at.store, device_id)
@@ -85,9 +83,7 @@ def enrol(
 
     with desk(context, data) as at:
         authorities = CertificateAuthorities.open(at.folder.pki, at.now)
-        handed_out = enrol_device(
-            at.store, authorities, device_id, directory=out, actor=at.actor, now=at.now
-        )
+        handed_out = enrol_device(at.store, authorities, device_id, directory=out, actor=at.actor, now=at.now)
     printing.show(credentials_row(handed_out), as_json=as_json)
 
 

@@ -35,7 +35,9 @@ def add(  # noqa: PLR0917 - no positional ones: the options are the words of the
     position: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only this position; the whole home when not given.")
     ] = None,
-    valid_from: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Now when not given.")] = None,
+    valid_from: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Now when not given.")
+    ] = None,
     valid_until: Annotated[
         str | None, typer.Option("--until", metavar="TIME", help="The first moment it no longer holds.")
     ] = None,
@@ -63,9 +65,7 @@ def add(  # noqa: PLR0917 - no positional ones: the options are the words of the
         within=_duration(within),
     )
     with desk(context, data) as at:
-        grant = at.write(
-            lambda connection: registry.add_grant(connection, new, actor=at.actor, now=at.now)
-        )
+        grant = at.write(lambda connection: registry.add_grant(connection, new, actor=at.actor, now=at.now))
         found = _row(at.store, grant, now=at.now)
     printing.show(found, as_json=as_json)
 

@@ -23,9 +23,7 @@ def add(
     *,
     organisation_id: Id,
     kind: Annotated[OrganisationKind, typer.Option(help="What it is to the city.")],
-    name: Annotated[
-        str | None, typer.Option(help="What residents are told; the id when not given.")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="What residents are told; the id when not given.")] = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -35,9 +33,7 @@ def add(
     )
     with desk(context, data) as at:
         added = at.write(
-            lambda connection: registry.add_organisation(
-                connection, organisation, actor=at.actor, now=at.now
-            )
+            lambda connection: registry.add_organisation(connection, organisation, actor=at.actor, now=at.now)
         )
     printing.show(_row(added), as_json=as_json)
 

@@ -60,6 +60,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     Console(width=None if is_terminal else PIPE_WIDTH, highlight=False).print(table)
 
 
+def print_text(text: str) -> None:
+    """Print a line of a result that is no table, at once."""
+    sys.stdout.write(f"{one_line(text)}\n")
+    sys.stdout.flush()
+
+
 def note(text: str) -> None:
     """Say something that is not the result."""
     sys.stderr.write(f"{one_line(text)}\n")

@@ -149,7 +149,9 @@ class Product:
         process.kill()
         return process.pid
 
-    def cli(self, *arguments: str, within_seconds: float = PATIENCE_SECONDS) -> subprocess.CompletedProcess[str]:
+    def cli(
+        self, *arguments: str, within_seconds: float = PATIENCE_SECONDS
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command on this data folder, and hand back what it said and how it ended."""
         return subprocess.run(
             [str(PROGRAM), *arguments, "--data", str(self.folder)],

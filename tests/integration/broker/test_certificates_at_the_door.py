@@ -3,6 +3,7 @@
 import socket
 import ssl
 from datetime import timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,27 @@ def test_a_reload_leaves_open_connections_as_they_are(broker: RunningBroker) -> 
 
         hub.publish("down/p7/d1/receipt", "after the reload")
         home.wait_for_payload("after the reload")
+
+
+def test_a_reload_brings_the_brokers_renewed_certificate(broker: RunningBroker) -> None:
+    context = client_context(broker.credentials(Issuer.HOMES, "p7"))
+
+    def serial() -> object:
+        raw = socket.create_connection((LOOPBACK, broker.homes_port), timeout=10)
+        with context.wrap_socket(raw, server_hostname=LOOPBACK) as stream:
+            return (stream.getpeercert() or {}).get("serialNumber")
+
+    old = serial()
+    credentials.ensure_server_certificate(
+        broker.paths.server,
+        broker.authorities,
+        dns_names=["new.example.org"],
+        addresses=[IPv4Address(LOOPBACK)],
+        now=now(),
+    )
+    broker.reload()
+
+    wait_until(lambda: serial() != old, "the new certificate is shown")
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -75,8 +75,12 @@ POINTS: Final = {
     ),
     "timer_fired": Point(call="services.alarms.chain.fire_due", counts=lambda call: call[-1] > 0),
     "action_received": Point(call="gateway.intake.Intake.receive", counts=_is_answer, is_before=True),
-    "action_in_transaction": Point(call="gateway.lanes.PartnerLane.handle", counts=lambda call: _is_answer((None, call[2]))),
-    "action_committed": Point(call="services.store.writer.Writer._try", counts=lambda _: "answer" in _handled),
+    "action_in_transaction": Point(
+        call="gateway.lanes.PartnerLane.handle", counts=lambda call: _is_answer((None, call[2]))
+    ),
+    "action_committed": Point(
+        call="services.store.writer.Writer._try", counts=lambda _: "answer" in _handled
+    ),
     "news_handed_over": Point(call="gateway.outgoing.MqttHomes.hand_over_receipt"),
     "replied": Point(call="broker.session.Session.publish", counts=lambda call: call[1].endswith("/reply")),
 }
@@ -157,9 +161,7 @@ def _sync_less(mode: str) -> None:
     pragmas = getattr(owner, name)
     if _PROMISED not in pragmas:
         raise MissingError("services.store.sqlite._PRAGMAS", f"{_PROMISED!r} is not among them")
-    setattr(
-        owner, name, tuple(p.replace(_PROMISED, f"PRAGMA synchronous={mode}") for p in pragmas)
-    )
+    setattr(owner, name, tuple(p.replace(_PROMISED, f"PRAGMA synchronous={mode}") for p in pragmas))
 
 
 def _wait_less(seconds: float) -> None:

@@ -1,0 +1,98 @@
+"""The store under test: what the contract suite needs of a database besides ``Connection``.
+
+To add PostgreSQL: one more class with these members, and one more name in ``tests/contract/store/conftest.py``.
+"""
+
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final, Protocol
+
+import apsw
+
+from services.store.connection import Connection
+from services.store.migrations import migrate
+from services.store.sqlite import SqliteConnection
+
+IN_MEMORY: Final = Path(":memory:")
+
+
+class Database(Connection, Protocol):
+    """A connection whose transactions the test owns."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit on leaving, undo when the block raises."""
+
+    def close(self) -> None:
+        """Let go of the data."""
+
+
+class StoreUnderTest(Protocol):
+    """One database with this version's schema, and what its adapter raises."""
+
+    rule_broken: type[Exception]
+    """What a statement raises that a constraint of the schema forbids."""
+
+    @property
+    def database(self) -> Database:
+        """The connection that is open now."""
+
+    def reopen(self) -> Database:
+        """Close the connection and come back to the same data."""
+
+    def another(self) -> Database:
+        """A second connection to the same data, as another process has one."""
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+class SqliteUnderTest:
+    """SQLite in a real file."""
+
+    rule_broken: type[Exception] = apsw.ConstraintError
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._others: list[SqliteConnection] = []
+        self.database = SqliteConnection(path)
+        migrate(self.database)
+
+    def reopen(self) -> SqliteConnection:
+        self.database.close()
+        self.database = SqliteConnection(self._path)
+        return self.database
+
+    def another(self) -> SqliteConnection:
+        self._others.append(SqliteConnection(self._path))
+        return self._others[-1]
+
+    def close(self) -> None:
+        for connection in (*self._others, self.database):
+            connection.close()
+
+
+def memory_database() -> SqliteConnection:
+    """An empty store in memory: for use cases, which must not care."""
+    connection = SqliteConnection(IN_MEMORY)
+    migrate(connection)
+    return connection
+
+
+def file_database_maker(folder: Path) -> Callable[[], Path]:
+    """Makes empty stores in files, each a copy of the first: many times faster than migrating each."""
+    pattern = folder / "pattern.db"
+    connection = SqliteConnection(pattern)
+    migrate(connection)
+    connection.close()  # the last one to close moves everything into the file
+    count = 0
+
+    def make() -> Path:
+        nonlocal count
+        count += 1
+        path = folder / f"{count}.db"
+        shutil.copy(pattern, path)
+        return path
+
+    return make
