@@ -18,7 +18,8 @@ from typing import Final
 import structlog
 
 from gateway import log, settings
-from gateway.app import build
+from gateway.app import App, build
+from gateway.children import ALIVE, HEARTBEAT_EVERY, READY
 from gateway.data_folder import AlreadyRunningError, DataFolder, Lock, open_folder
 from gateway.running import hub_access
 from services.domain.clock import SystemClock
@@ -29,9 +30,6 @@ LOCK: Final = "alarm"
 LOCK_WITHIN: Final = timedelta(seconds=10)
 """How long to wait for a predecessor that is being ended."""
 
-HEARTBEAT_EVERY: Final = timedelta(seconds=2)
-READY: Final = b"R"
-ALIVE: Final = b"."
 
 _log = structlog.get_logger(__name__)
 
@@ -66,7 +64,7 @@ async def _run(folder: DataFolder, to_supervisor: int | None) -> int:
             build(folder, access, source=f"urn:stadsnav:{chosen.city}", clock=SystemClock()) as app,
             asyncio.TaskGroup() as group,
         ):
-            beat = group.create_task(_beat(to_supervisor, ready, stop), name="heartbeat")
+            beat = group.create_task(_beat(to_supervisor, app, ready, stop), name="heartbeat")
             await app.run(ready=ready, stop=stop)
             beat.cancel()
     finally:
@@ -84,18 +82,17 @@ async def _locked(folder: DataFolder) -> Lock:
                 await asyncio.sleep(0.05)
 
 
-async def _beat(to_supervisor: int | None, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Say once that we are ready, then that we live; end with the supervisor when it is gone."""
+async def _beat(to_supervisor: int | None, app: App, ready: asyncio.Event, stop: asyncio.Event) -> None:
+    """Say that we live, and whether every lane is open; end with the supervisor when it is gone."""
     await ready.wait()
     gc.freeze()  # what start-up made lives as long as we do: not worth looking at again
     _log.info("alarm_process_ready")
     if to_supervisor is None:
         return
     try:
-        os.write(to_supervisor, READY)
         while True:
+            os.write(to_supervisor, READY if app.sessions.are_connected() else ALIVE)
             await asyncio.sleep(HEARTBEAT_EVERY.total_seconds())
-            os.write(to_supervisor, ALIVE)
     except BrokenPipeError:
         _log.warning("supervisor_gone")
         stop.set()

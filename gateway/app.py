@@ -46,6 +46,10 @@ class Sessions:
     log: Session
     """The broker's own messages; nothing is lost when it is."""
 
+    def are_connected(self) -> bool:
+        """Whether every lane is open now."""
+        return self.alarm.is_connected and self.status.is_connected and self.partner.is_connected
+
     async def wait_until_connected(self) -> None:
         """Return once every lane is open."""
         for session in (self.alarm, self.status, self.partner):

@@ -12,6 +12,7 @@ import ipaddress
 import secrets
 import socket
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -35,7 +36,7 @@ from services.store.connection import Connection
 
 ACCEPTING_WITHIN: Final = timedelta(seconds=10)
 STOP_WITHIN: Final = timedelta(seconds=10)
-PORT_TRIES: Final = 10
+PORT_TRIES: Final = 5
 SELFTEST_LIFETIME: Final = timedelta(hours=1)
 ALL: Final = 1_000_000
 ANYWHERE: Final = {"", "0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
@@ -78,7 +79,10 @@ def access_list(connection: Connection, clock: Clock) -> AccessList:
 class BrokerKeeper:
     """One Mosquitto and its files."""
 
-    def __init__(self, folder: DataFolder, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, folder: DataFolder, settings: Settings, clock: Clock, *, on_restart: Callable[[], None]
+    ) -> None:
+        self._on_restart = on_restart
         self._folder = folder
         self._settings = settings
         self._clock = clock
@@ -121,6 +125,7 @@ class BrokerKeeper:
             await asyncio.sleep(pause.total_seconds())
             try:
                 await self._start_on(self.ports, self._executable())
+                self._on_restart()
                 failures = 0
             except (mosquitto.BrokerEndedError, mosquitto.BrokerSilentError) as error:
                 _log.error("broker_not_started", reason=str(error))
@@ -158,7 +163,7 @@ class BrokerKeeper:
             try:
                 await self._start_on(ports, executable)
             except mosquitto.PortTakenError:
-                if attempt == PORT_TRIES - 1 or (self._settings.mqtt_port and self._settings.partner_port):
+                if attempt == PORT_TRIES - 1:
                     raise
             else:
                 return

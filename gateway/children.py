@@ -1,6 +1,6 @@
 """Our own processes as children: started, watched by their heartbeat, ended.
 
-    supervisor ──starts──> child        child ──READY, then ALIVE every 2 s──> pipe ──> supervisor
+    supervisor ──starts──> child        child ──READY or ALIVE, every 2 s──> pipe ──> supervisor
 
 A child that ends, or whose heart stops (a stalled loop, SIGSTOP), is killed and started again by whoever
 runs ``Child.run``. A child notices that its supervisor is gone by the same pipe.
@@ -16,6 +16,13 @@ from typing import IO, Final
 
 import structlog
 
+READY: Final = b"R"
+"""I live, and do what I am for."""
+
+ALIVE: Final = b"."
+"""I live, but something that I need is away."""
+
+HEARTBEAT_EVERY: Final = timedelta(seconds=2)
 HEARTBEAT_WITHIN: Final = timedelta(seconds=30)
 """A child that was not heard for this long is dead, whatever its process table entry says."""
 
@@ -118,9 +125,13 @@ class Child:
         try:
             while True:
                 async with asyncio.timeout(within.total_seconds()):
-                    if not await reader.read(1):
-                        return
-                self.ready.set()
+                    beat = await reader.read(1)
+                if not beat:
+                    return
+                if beat == READY:
+                    self.ready.set()
+                else:
+                    self.ready.clear()
                 within = HEARTBEAT_WITHIN
         except TimeoutError:
             _log.error("child_killed", child=self.name, reason="no heartbeat")

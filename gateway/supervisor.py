@@ -82,7 +82,7 @@ class Supervisor:
                 pass_fds=(web_socket.fileno(),),
                 stderr=self._child_log,
             )
-            keeper = BrokerKeeper(self._folder, self._settings, self._clock)
+            keeper = BrokerKeeper(self._folder, self._settings, self._clock, on_restart=alarm.ready.clear)
             try:
                 await keeper.start(access_list(store, self._clock))
                 await self._keep(keeper, (alarm, web), store, web_socket, stop=stop, on_ready=on_ready)

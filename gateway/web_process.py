@@ -12,7 +12,7 @@ from pathlib import Path
 import uvicorn
 
 from gateway import log
-from gateway.alarm_process import ALIVE, HEARTBEAT_EVERY, READY
+from gateway.children import HEARTBEAT_EVERY, READY
 from gateway.data_folder import open_folder
 from gateway.web import create
 from services.domain.clock import SystemClock
@@ -41,14 +41,13 @@ async def _serve(server: uvicorn.Server, bound: socket.socket, to_supervisor: in
 
 
 async def _beat(server: uvicorn.Server, to_supervisor: int) -> None:
-    """Say once that we are ready, then that we live; end with the supervisor when it is gone."""
+    """Say that we live and answer; end with the supervisor when it is gone."""
     while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
         await asyncio.sleep(0.02)
     try:
-        os.write(to_supervisor, READY)
         while True:
+            os.write(to_supervisor, READY)
             await asyncio.sleep(HEARTBEAT_EVERY.total_seconds())
-            os.write(to_supervisor, ALIVE)
     except BrokenPipeError:
         server.should_exit = True
 

@@ -10,7 +10,8 @@ from gateway.cli import printing
 from gateway.cli.deliveries import delivery_row
 from gateway.cli.desk import desk, user_name
 from gateway.cli.events import event_row
-from gateway.cli.options import LIMIT, AsJson, Data, Limit, OfDevice, OfHome, OfOrganisation, commands
+from gateway.cli.options import LIMIT, AsJson, Data, Limit, OfDevice, OfHome, commands
+from services import audit
 from services.alarms import answering
 from services.alarms.answering import Actor
 from services.domain.alarms import Acknowledgement, Alarm, Notice
@@ -131,7 +132,7 @@ def comment(
     _answer(context, answering.comment, alarm_id, by=by, org=org, note=note, data=data, as_json=as_json)
 
 
-def _answer(  # noqa: PLR0913 - what was typed, and what to do with it
+def _answer(
     context: typer.Context,
     use_case: Callable[..., Alarm],
     alarm_id: str,
@@ -148,7 +149,18 @@ def _answer(  # noqa: PLR0913 - what was typed, and what to do with it
 
         def work(connection: Connection) -> Alarm:
             actor = Actor(organisation=_organisation(connection, org), person=by or user_name())
-            return use_case(connection, alarm_id, actor=actor, note=note, now=at.now)
+            alarm = use_case(connection, alarm_id, actor=actor, note=note, now=at.now)
+            # The use case logs for whom it was done; who typed it must stand there too.
+            entry = audit.Entry(
+                actor=at.actor,
+                action="acted",
+                organisation_id=org,
+                home_id=alarm.home_id,
+                subject=alarm.id,
+                details=f"{use_case.__name__} as {actor.full_name}",
+            )
+            audit.note(connection, entry, at=at.now)
+            return alarm
 
         found = _row(at.store, at.write(work))
     printing.show(found, as_json=as_json)
@@ -178,7 +190,7 @@ def _row(connection: Connection, alarm: Alarm) -> dict[str, Any]:
         "state": alarm.state,
         "test": alarm.is_test,
         "home": alarm.home_id,
-        "position": registry.position_name(connection, alarm.position_id),
+        "position": registry.place(connection, alarm.position_id)[1],
         "device": alarm.device_id,
         "room": alarm.room,
         "raised_at": alarm.raised_at,

@@ -22,7 +22,7 @@ app = commands("Who may know what about whom.")
 
 
 @app.command("add")
-def add(  # noqa: PLR0917 - no positional ones: the options are the words of the contract
+def add(
     context: typer.Context,
     *,
     org: Annotated[str, typer.Option(metavar="ID", help="Who may know.")],
@@ -114,7 +114,7 @@ def _duration(seconds: float) -> timedelta:
 
 
 def _row(connection: Connection, grant: Grant, *, now: datetime) -> dict[str, Any]:
-    position = None if grant.position_id is None else rows.position_name(connection, grant.position_id)
+    position = None if grant.position_id is None else rows.place(connection, grant.position_id)[1]
     return {
         "id": grant.id,
         "org": grant.organisation_id,

@@ -10,7 +10,6 @@ from gateway import home_import
 from gateway.cli import printing
 from gateway.cli.desk import Desk, desk
 from gateway.cli.options import LIMIT, AsJson, Data, Limit, commands
-from gateway.cli.progress import progress
 from gateway.home_file import HomeFile, access_line, read_file
 from gateway.home_import import Report, RowVerdict, Verdict
 from services import registry
@@ -92,6 +91,8 @@ def import_homes(
 
 
 def _import(at: Desk, homes: HomeFile, *, is_dry_run: bool) -> Report:
+    from gateway.cli.progress import progress  # noqa: PLC0415 - slow, and only here
+
     with progress("homes", total=len(homes.rows)) as on_progress:
         if is_dry_run:
             return home_import.try_out(at.store, homes, on_progress=on_progress)

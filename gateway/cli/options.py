@@ -20,10 +20,16 @@ Out = Annotated[
 
 
 def commands(summary: str) -> typer.Typer:
-    """A noun for commands to be added to."""
-    return typer.Typer(help=summary, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+    """A noun for commands to be added to; it stays a noun when it has only one."""
+    app = typer.Typer(help=summary, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+    app.callback(help=summary)(_nothing_before_the_command)
+    return app
 
 
 def single() -> typer.Typer:
     """A noun that is its own and only command."""
     return typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+def _nothing_before_the_command() -> None:
+    """Have typer keep the noun and its command apart."""

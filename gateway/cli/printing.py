@@ -19,6 +19,9 @@ PIPE_WIDTH: Final = 1_000
 """Columns of a table that nobody sees: wide enough to cut nothing off."""
 
 
+_STYLES: Final = {"ok": "green", "warn": "yellow", "fail": "bold red", "refused": "bold red"}
+
+
 def show(value: Row | Sequence[Row], columns: Sequence[str] = (), *, as_json: bool) -> None:
     """Print a result: one thing, or a list of them.
 
@@ -56,13 +59,22 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     for name in columns:
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    Console(width=None if is_terminal else PIPE_WIDTH, highlight=False).print(table)
+        table.add_row(*(Text(_cell(value), style=_style(value)) for value in row))
+    console = Console(width=None if is_terminal else PIPE_WIDTH, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def print_text(text: str) -> None:
     """Print a line of a result that is no table, at once."""
     sys.stdout.write(f"{one_line(text)}\n")
+    sys.stdout.flush()
+
+
+def print_heading(text: str) -> None:
+    """Print what the table below it is about."""
+    sys.stdout.write(f"\n{one_line(text)}\n")
     sys.stdout.flush()
 
 
@@ -77,6 +89,11 @@ def one_line(text: str) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in " ".join(text.split())
     )
+
+
+def _style(value: Any) -> str:
+    """How a terminal shows what somebody should look at."""
+    return _STYLES.get(value, "") if isinstance(value, str) else ""
 
 
 def _cell(value: Any) -> str:

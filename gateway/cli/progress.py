@@ -4,28 +4,27 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.progress import TimeRemainingColumn as TimeLeft
+from rich.text import Text
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.finished_speed or task.speed or 0:,.0f}/s")
+
 
 @contextmanager
 def progress(what: str, *, total: int) -> Generator[Callable[[int], None]]:
     """Show a bar while the block works; it calls the given function with how many are done."""
-    from rich.console import Console  # noqa: PLC0415 - a tenth of a second that other commands do not need
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn(what),
         BarColumn(),
         MofNCompleteColumn(),
-        TaskProgressColumn(text_format="", show_speed=True),
-        TimeRemainingColumn(compact=True),
+        _Rate(),
+        TimeLeft(compact=True, elapsed_when_finished=True),
         console=Console(file=sys.stderr),
-        transient=False,
     )
     with bar:
         task = bar.add_task(what, total=total)

@@ -1,7 +1,7 @@
 """The examination: every check in its order, each guarded, so that one broken part hides no other."""
 
-from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 

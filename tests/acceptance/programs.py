@@ -66,7 +66,7 @@ class Listener:
 
     def __init__(self, door: Door, *topics: str, options: Sequence[str] = ()) -> None:
         named = [word for topic in topics for word in ("-t", topic)]
-        self._command = ["mosquitto_sub", "-d", *door.options(), *named, *options, "-F", f"{_MARK}%t %p"]
+        self._command = ["stdbuf", "-oL", "mosquitto_sub", "-d", *door.options(), *named, *options, "-F", f"{_MARK}%t %p"]
         self._arrivals = _Arrivals()
         self._taken: set[int] = set()
 

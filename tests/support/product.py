@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -174,6 +174,29 @@ class Product:
             raise CommandRefusedError(arguments, done)
         return json.loads(done.stdout)
 
+    def ask_all(self, *commands: Sequence[str]) -> list[Any]:
+        """``ask`` for many commands, one after the other in one process: most of a command is Python's start.
+
+        Raises:
+            CommandRefusedError: One of them did not end with 0; those before it are done.
+        """
+        lines = "".join(
+            json.dumps([*command, "--json", "--data", str(self.folder)]) + "\n" for command in commands
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", _MANY],
+            env=self.environment,
+            input=lines,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        if done.returncode != 0:
+            raise CommandRefusedError(tuple(commands[len(answers)]), done)
+        return answers
+
     def _is_ready(self, ports_file: Path, before: int | None) -> bool:
         assert self._process is not None
         code = self._process.poll()
@@ -195,6 +218,19 @@ class Product:
             return False
         return not is_dead and any(str(self.folder) in word for word in words)
 
+
+_MANY: Final = """
+import json, sys
+from gateway.cli import main
+for line in sys.stdin:
+    sys.argv = ["stadsnav", *json.loads(line)]
+    try:
+        code = main()
+    except SystemExit as end:
+        code = end.code
+    if code:
+        sys.exit(code)
+"""
 
 FAULT_KIT_BROKEN: Final = "the fault kit is broken"
 """What ``tests/support/faults/sitecustomize.py`` says when the product no longer has what it wraps."""

@@ -1,6 +1,6 @@
 """The store under test: what the contract suite needs of a database besides ``Connection``.
 
-To add PostgreSQL: one more class with these members, and one more name in ``tests/contract/store/conftest.py``.
+To add PostgreSQL: one more class with these members, and one more parameter of the ``store`` fixture.
 """
 
 import shutil

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from devices.codecs.own_json import decode_receipt, encode_alarm
-from devices.kinds import DeviceId
+from devices.kinds import DeviceId, HomeId
 from devices.messages import AlarmMessage, AlarmSignal, Receipt, StatusMessage
 from devices.profiles import load_profiles
 from services import registry
@@ -107,7 +107,7 @@ class Town:
     # Who and what is there.
 
     def add_home(self, home_id: str) -> Home:
-        home = Home(id=registry_rows.HomeId(home_id), address=f"Storgatan {home_id}")
+        home = Home(id=HomeId(home_id), address=f"Storgatan {home_id}")
         return self.write(partial(registry.add_home, home=home, actor=TESTER, now=self.now))
 
     def add_device(self, device_id: str, home_id: str, profile: str, position: str | None = None) -> Device:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from devices.agent import AgentSettings
-from tests.integration.devices.home_kit import QUICK, Authority, Broker, Hub
+from tests.integration.devices.home_kit import QUICK, Authority, Broker, Hub, SilentBroker
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +28,13 @@ def hub(broker: Broker, authority: Authority) -> Iterator[Hub]:
     hub.start()
     yield hub
     hub.stop()
+
+
+@pytest.fixture
+def silent_broker(authority: Authority) -> Iterator[SilentBroker]:
+    broker = SilentBroker(authority.credentials("server"))
+    yield broker
+    broker.close()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable
@@ -131,6 +132,27 @@ class Broker:
         assert self._process.poll() is None, "Mosquitto ended"
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+class SilentBroker:
+    """Takes connections, hears the first packet, and never answers."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(credentials.cert_file, credentials.key_file)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+
+    def next_connect(self) -> bytes:
+        """Wait for a client, hear its CONNECT, and wait until it leaves."""
+        line, _ = self._listener.accept()
+        with self._context.wrap_socket(line, server_side=True) as connection:
+            connect = connection.recv(1000)
+            connection.recv(1000)
+        return connect
+
+    def close(self) -> None:
+        self._listener.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """The agent against a real Mosquitto: no alarm is let go of before its receipt."""
 
 import json
+import re
 import socket
-import ssl
 import threading
 import time
 from collections import Counter
@@ -20,7 +20,16 @@ from devices.codecs.errors import PayloadError
 from devices.codecs.own_json import decode_alarm, decode_status
 from devices.kinds import DeviceId
 from devices.messages import AlarmMessage, AlarmSignal, Receipt, ReceiptStatus, StatusMessage
-from tests.integration.devices.home_kit import AT, QUICK, Authority, Broker, Hub, stored, wait_until
+from tests.integration.devices.home_kit import (
+    AT,
+    QUICK,
+    Authority,
+    Broker,
+    Hub,
+    SilentBroker,
+    stored,
+    wait_until,
+)
 
 
 def test_an_alarm_is_repeated_with_the_same_bytes_until_its_receipt_and_then_no_more(
@@ -281,16 +290,16 @@ def test_when_the_file_is_full_alarms_are_sent_from_memory_and_none_is_dropped(
     assert {decode_alarm(payload).id for payload in hub.alarms()} == set(ids)
 
 
-def test_the_client_id_is_the_name_and_128_bits_that_stay_the_same(settings: AgentSettings) -> None:
-    ids = set()
+def test_the_client_id_is_the_name_and_128_bits_that_stay_the_same(
+    silent_broker: SilentBroker, settings: AgentSettings
+) -> None:
+    heard = []
     for _ in range(2):
-        with Agent(settings) as agent:
-            assert agent._parts
-            ids.add(agent._parts[1]._client_id)
+        with Agent(replace(settings, port=silent_broker.port, connect_timeout=timedelta(seconds=0.5))):
+            heard.append(silent_broker.next_connect())
 
-    (client_id,) = ids
-    assert client_id.startswith("home-1-")
-    assert len(bytes.fromhex(client_id.removeprefix("home-1-"))) == 16
+    ids = {re.findall(rb"home-1-[0-9a-f]{32}", connect)[0] for connect in heard}
+    assert len(ids) == 1
 
 
 def test_two_homes_never_share_a_session(settings_for: Callable[[str], AgentSettings]) -> None:
@@ -378,20 +387,11 @@ def test_a_line_that_takes_bytes_and_says_nothing_is_given_up(settings: AgentSet
 
 
 def test_a_broker_that_takes_the_connection_and_says_nothing_is_given_up(
-    authority: Authority, settings: AgentSettings
+    silent_broker: SilentBroker, settings: AgentSettings
 ) -> None:
-    server = authority.credentials("server")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(server.cert_file, server.key_file)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        patience = timedelta(seconds=0.5)
-        with Agent(replace(settings, port=listener.getsockname()[1], connect_timeout=patience)):
-            for _ in range(2):  # it came back
-                line, _ = listener.accept()
-                with context.wrap_socket(line, server_side=True) as silent:
-                    said = silent.recv(1000)
-                    assert said.startswith(b"\x10")  # CONNECT
-                    silent.recv(1000)  # until it leaves
+    patience = timedelta(seconds=0.5)
+    with Agent(replace(settings, port=silent_broker.port, connect_timeout=patience)):
+        assert silent_broker.next_connect() == silent_broker.next_connect()
 
 
 def test_the_topics_are_those_of_the_contract() -> None:
