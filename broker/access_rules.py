@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from broker.topics import ID_PATTERN
+from devices.kinds import ID_PATTERN
 
 HUB_USER: Final = "@hub"
 PARTNER_USER_PREFIX: Final = "CN="

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from broker.topics import ID_PATTERN
+from devices.kinds import ID_PATTERN
 
 ROOT_LIFETIME: Final = timedelta(days=30 * 365)
 """Replacing the root means visiting every home, so it outlives the hardware."""
@@ -137,7 +137,7 @@ def issue_client(
     The id is the whole subject: it is a pseudonym, and no name or address stands in a certificate.
 
     Raises:
-        ClientIdError: The id is not one that people may choose (``broker.topics.ID_PATTERN``).
+        ClientIdError: The id is not one that people may choose (``devices.kinds.ID_PATTERN``).
     """
     if ID_PATTERN.fullmatch(client_id) is None:
         raise ClientIdError(client_id)

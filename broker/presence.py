@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 from broker.access_rules import PARTNER_USER_PREFIX
-from broker.topics import ID_PATTERN
+from devices.kinds import ID_PATTERN
 
 LOG_FILTERS: Final = ("$SYS/broker/log/N", "$SYS/broker/log/M/subscribe")
 DROPPED_TOPIC: Final = "$SYS/broker/publish/messages/dropped"

@@ -9,15 +9,11 @@
 enforces that (``broker.access_rules``); the hub checks again, since another broker may not.
 """
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from devices.kinds import DeviceId
-
-ID_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-"""An id that people choose; safe in a topic, a certificate subject and a file name."""
+from devices.kinds import ID_PATTERN, DeviceId
 
 
 class Lane(StrEnum):

@@ -7,11 +7,15 @@ decides who may know of it. A kind that is not listed here is still an alarm; se
 ``services.alarms``.
 """
 
+import re
 from enum import StrEnum
 from typing import Final, NewType
 
 DeviceId = NewType("DeviceId", str)
 """The hardware in a position, or the home hub that carries others; also its certificate's CN."""
+
+ID_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""An id that people choose; safe in a topic, a certificate subject and a file name."""
 
 HomeId = NewType("HomeId", str)
 """A dwelling on the fibre."""

@@ -18,9 +18,8 @@ from devices.agent.courier import Courier, OnReceipt
 from devices.agent.outbox import Outbox
 from devices.agent.settings import AgentSettings
 from devices.agent.store import KeptAlarm, StoreError
-from devices.agent.topics import DEVICE_ID
 from devices.codecs.own_json import decode_alarm, encode_alarm, encode_status
-from devices.kinds import DeviceId
+from devices.kinds import ID_PATTERN, DeviceId
 from devices.messages import AlarmMessage, AlarmSignal, Receipt, StatusMessage
 
 
@@ -36,7 +35,7 @@ class DeviceIdError(ValueError):
 
     def __init__(self, device_id: str) -> None:
         self.device_id = device_id
-        super().__init__(f"{device_id[:80]!r} is no device id; right would be {DEVICE_ID.pattern}, like p7")
+        super().__init__(f"{device_id[:80]!r} is no device id; right would be {ID_PATTERN.pattern}, like p7")
 
 
 def utc_now() -> datetime:
@@ -170,6 +169,6 @@ class Agent:
 
 
 def _checked(device_id: str) -> DeviceId:
-    if not DEVICE_ID.fullmatch(device_id):
+    if not ID_PATTERN.fullmatch(device_id):
         raise DeviceIdError(device_id)
     return DeviceId(device_id)

@@ -4,12 +4,7 @@ up/{client}/{device}/alarm       down/{client}/{device}/receipt
 up/{client}/{device}/status
 """
 
-import re
-from typing import Final
-
 from devices.kinds import DeviceId
-
-DEVICE_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 def alarm_topic(client_name: str, device_id: DeviceId) -> str:

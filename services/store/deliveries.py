@@ -184,28 +184,6 @@ def bring_forward(connection: Connection, organisation_id: str, *, now: datetime
     )
 
 
-def unsettled_count(connection: Connection) -> int:
-    """How many deliveries wait for their confirmation."""
-    row = connection.row(f"SELECT COUNT(*) FROM deliveries WHERE {_UNSETTLED}")
-    return int(row[0]) if row else 0
-
-
-def deliveries(
-    connection: Connection, *, organisation_id: str | None, home_id: str | None, limit: int
-) -> list[tuple[Delivery, datetime | None, datetime | None, str]]:
-    """Deliveries, newest first, with first sent, settled and the reason of their end."""
-    where, parameters = matching(d__organisation_id=organisation_id, a__home_id=home_id)
-    rows = connection.rows(
-        f"""SELECT d.id, d.notice_id, d.alarm_id, d.organisation_id, d.channel, d.grant_id, d.step, d.state,
-                   d.sequence, d.attempts, d.hurry, d.next_attempt_at, d.first_sent_at, d.settled_at, d.reason
-            FROM deliveries d JOIN alarms a ON a.id = d.alarm_id {where}
-            ORDER BY d.id DESC LIMIT ?""",
-        *parameters,
-        limit,
-    )
-    return [(_delivery(row), optional_time(row[12]), optional_time(row[13]), row[14]) for row in rows]
-
-
 def _delivery(row: Row) -> Delivery:
     return Delivery(
         id=DeliveryId(row[0]),

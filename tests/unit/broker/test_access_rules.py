@@ -13,7 +13,7 @@ from broker.access_rules import (
     organisation_of,
     partner_user,
 )
-from broker.topics import ID_PATTERN
+from devices.kinds import ID_PATTERN
 
 IDS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True)
 READ, WRITE = Access.READ, Access.WRITE
