@@ -16,6 +16,7 @@ from devices.simulator.fleet import News, Receipted, Sent
 from gateway.demo.partner import Told
 from services.domain.alarm_states import AlarmState
 from services.domain.alarms import Alarm
+from services.domain.ids import OrganisationId
 
 ROWS: Final = 14
 REFRESH_SECONDS: Final = 0.5
@@ -29,13 +30,22 @@ STYLES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One row of the table."""
+
+    alarm: Alarm
+    told: list[OrganisationId]
+    """Who has been routed it, in the order of the chain."""
+
+
 @dataclass(slots=True)
 class Board:
     """Counts what happens and shows it."""
 
     console: Console
     heading: list[str]
-    recent: Callable[[], list[Alarm]]
+    recent: Callable[[], list[Shown]]
     """Reads the newest alarms."""
     counts: Counter[str] = field(default_factory=Counter)
     _receipt_ms: list[float] = field(default_factory=list)
@@ -63,9 +73,9 @@ class Board:
 
     async def show(self) -> None:
         """Show until cancelled."""
+        for line in self.heading:  # as it is, so that it can be copied: the terminal wraps it
+            self.console.print(line, highlight=False, markup=False, soft_wrap=True)
         if not self.console.is_terminal:
-            for line in self.heading:
-                self.console.print(line, highlight=False, soft_wrap=True)
             await asyncio.Event().wait()
         with Live(console=self.console, auto_refresh=False, screen=False) as live:
             while True:
@@ -88,17 +98,17 @@ class Board:
 
     def _picture(self) -> Group:
         table = Table(expand=True, title="alarms, newest first")
-        for column in ("received", "kind", "home", "room", "step", "state", "answered by"):
+        for column in ("stored", "kind", "home", "room", "told", "state", "answered by"):
             table.add_column(column, no_wrap=True)
-        for alarm in self.recent()[:ROWS]:
-            answer = alarm.acknowledgement
+        for shown in self.recent()[:ROWS]:
+            alarm, answer = shown.alarm, shown.alarm.acknowledgement
             table.add_row(
                 alarm.received_at.astimezone().strftime("%H:%M:%S"),
                 alarm.kind + (" (test)" if alarm.is_test else ""),
                 alarm.home_id,
                 alarm.room,
-                "city" if alarm.escalated_at else str(alarm.step),
+                ", ".join(shown.told),
                 Text(alarm.state.replace("_", " "), style=STYLES[alarm.state]),
                 f"{answer.person}, {answer.organisation_name}" if answer else "",
             )
-        return Group(*(Text(line, overflow="fold") for line in self.heading), table, Text(self.summary()))
+        return Group(table, Text(self.summary()))

@@ -21,13 +21,12 @@ from gateway import data_folder, log, settings
 from gateway.broker_keeper import ANYWHERE
 from gateway.data_folder import DataFolder
 from gateway.demo import cast
-from gateway.demo.board import Board
+from gateway.demo.board import ROWS, Board, Shown
 from gateway.demo.partner import Partner
 from gateway.settings import Settings
 from gateway.supervisor import Supervisor
-from services.domain.alarms import Alarm
 from services.domain.clock import SystemClock
-from services.store import alarms
+from services.store import alarms, deliveries
 from services.store.migrations import migrate
 from services.store.sqlite import SqliteConnection
 
@@ -156,13 +155,18 @@ class Stage:
             for role in cast.ROLES
         ]
 
-    def _recent(self) -> list[Alarm]:
-        return alarms.alarms(self._connection, home_id=None, device_id=None, organisation_id=None, limit=20)
+    def _recent(self) -> list[Shown]:
+        return [
+            Shown(alarm=alarm, told=deliveries.told(self._connection, alarm.id))
+            for alarm in alarms.alarms(
+                self._connection, home_id=None, device_id=None, organisation_id=None, limit=ROWS
+            )
+        ]
 
 
 def heading(folder: DataFolder, ports: dict[str, int]) -> list[str]:
     """Addresses, the credentials' folder, and two lines to paste."""
-    credentials = cast.credentials(folder)
+    credentials = _short(cast.credentials(folder))
     partner, visitor = cast.ROLES[0].organisation.id, cast.VISITOR
     listen = _client("mosquitto_sub", ports["partner"], credentials / partner)
     press = _client("mosquitto_pub", ports["mqtt"], credentials / visitor)
@@ -171,7 +175,7 @@ def heading(folder: DataFolder, ports: dict[str, int]) -> list[str]:
         f"homes     localhost:{ports['mqtt']}   MQTT over TLS, client certificate",
         f"partners  localhost:{ports['partner']}   MQTT over TLS, client certificate",
         f"web       http://localhost:{ports['http']}/readyz",
-        f"credentials in {credentials}, log in {folder.path / cast.MARK / LOG_FILE}",
+        f"credentials in {credentials}, log in {_short(folder.path / cast.MARK / LOG_FILE)}",
         "",
         "Listen as a care provider (another terminal):",
         f"  {listen} -q 1 -t 'care/{partner}/event'",
@@ -179,6 +183,11 @@ def heading(folder: DataFolder, ports: dict[str, int]) -> list[str]:
         f'  {press} -q 1 -t up/{visitor}/{visitor}/alarm -m "{message}"',
         "",
     ]
+
+
+def _short(path: Path) -> Path:
+    """The path as one would type it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _client(program: str, port: int, credentials: Path) -> str:

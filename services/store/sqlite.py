@@ -105,7 +105,7 @@ class SqliteConnection:
 
     def checkpoint(self) -> None:
         """Move what is in the write-ahead log into the file, without making any writer wait."""
-        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self.rows("PRAGMA wal_checkpoint(PASSIVE)")
 
     def run_script(self, script: str) -> None:
         """Run the statements of one migration."""

@@ -106,7 +106,7 @@ class Writer:
         prepared = None
         try:
             prepared = self._try(group)
-        except StoreUnavailableError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, a caller that is told nothing waits for ever
             for job in group:
                 job.error = error
         assert self._loop is not None  # noqa: S101 - start() was called; for the type checker
@@ -149,8 +149,7 @@ class Writer:
             return None
 
     def _wake(self, group: list[_Job], prepared: Any) -> None:
-        if prepared is not None and self._epilogue is not None:
-            self._epilogue.committed(prepared)
+        self._hand_over(prepared)
         for job in group:
             if job.done.done():  # its caller was cancelled meanwhile; the work is kept all the same
                 continue
@@ -158,3 +157,11 @@ class Writer:
                 job.done.set_exception(job.error)
             else:
                 job.done.set_result(job.result)
+
+    def _hand_over(self, prepared: Any) -> None:
+        if prepared is None or self._epilogue is None:
+            return
+        try:
+            self._epilogue.committed(prepared)
+        except Exception:  # noqa: BLE001 - it is leased, so it is tried again; the callers' work is on disk
+            _log.exception("hand_over_failed")

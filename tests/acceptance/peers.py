@@ -160,7 +160,6 @@ class Home(Peer):
         self.sent: list[tuple[str, str]] = []
         """Device and id of every alarm."""
         self.receipts: list[Document] = []
-        self._stored: set[tuple[str, str]] = set()
 
     def topics(self) -> list[str]:
         return [f"down/{self.client_id}/+/receipt"]
@@ -181,10 +180,10 @@ class Home(Peer):
         with self._lock:
             return any(r["id"] == alarm_id and r["status"] == status for r in self.receipts)
 
-    def stored(self) -> set[tuple[str, str]]:
-        """Device and id of every alarm that has a receipt ``stored``."""
+    def receipted(self) -> set[tuple[str, str]]:
+        """Device and id of every alarm that the hub has answered for; a later receipt says it as well."""
         with self._lock:
-            return {(r["device"], r["id"]) for r in self.receipts if r["status"] == "stored"}
+            return {(r["device"], r["id"]) for r in self.receipts if r["status"] != "refused"}
 
 
 Reaction = Callable[["Partner", Document], None]

@@ -58,13 +58,13 @@ class FaultyFile(apsw.VFSFile):
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
         match self._disk.fault:
             case Fault.FULL:
-                raise apsw.FullError
+                raise apsw.FullError("the disk is full")
             case Fault.READ_ONLY:
-                raise apsw.ReadOnlyError
+                raise apsw.ReadOnlyError("the disk is read-only")
         super().xWrite(data, offset)
 
     def xSync(self, flags: int) -> None:  # noqa: N802
         if self._disk.fault is Fault.SYNC_FAILS:
-            raise apsw.IOError
+            raise apsw.IOError("the disk does not sync")
         self._disk.syncs += 1
         super().xSync(flags)

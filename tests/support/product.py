@@ -141,7 +141,14 @@ class Product:
 
     def child(self, name: str) -> psutil.Process:
         """The living child of that name, ``alarm``, ``broker`` or ``web``; waits for one that is being started."""
-        return eventually(lambda: self._find(name), f"the {name} process runs")
+        return eventually(lambda: self.find(name), f"the {name} process runs")
+
+    def find(self, name: str) -> psutil.Process | None:
+        """The child of that name, if it lives at this moment."""
+        for process in psutil.Process(self.pid).children(recursive=True):
+            if MARKS[name] in _what(process) and self._is_ours(process):
+                return process
+        return None
 
     def kill(self, name: str) -> int:
         """kill -9 of a child; returns the process id that is no more."""
@@ -197,18 +204,17 @@ class Product:
             raise CommandRefusedError(tuple(commands[len(answers)]), done)
         return answers
 
+    def checks(self) -> list[dict[str, Any]]:
+        """What ``doctor`` says, whether all is well or not."""
+        found: list[dict[str, Any]] = json.loads(self.cli("doctor", "--json").stdout)
+        return found
+
     def _is_ready(self, ports_file: Path, before: int | None) -> bool:
         assert self._process is not None
         code = self._process.poll()
         if code is not None or FAULT_KIT_BROKEN in self.log:
             raise NotStartedError(code, "\n".join(self.log.splitlines()[-LAST_LINES:]))
         return ports_file.exists() and ports_file.stat().st_ino != before
-
-    def _find(self, name: str) -> psutil.Process | None:
-        for process in psutil.Process(self.pid).children(recursive=True):
-            if MARKS[name] in _what(process) and self._is_ours(process):
-                return process
-        return None
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:

@@ -4,8 +4,8 @@ To add PostgreSQL: one more class with these members, and one more parameter of 
 """
 
 import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -14,8 +14,15 @@ import apsw
 from services.store.connection import Connection
 from services.store.migrations import migrate
 from services.store.sqlite import SqliteConnection
+from services.store.writer import Epilogue, Writer
 
 IN_MEMORY: Final = Path(":memory:")
+
+TOO_MUCH: Final = bytes(1_000_000)
+"""A payload that a full store has no room for."""
+
+_SQLITE_MAX_PAGES: Final = 0xFFFFFFFE
+"""SQLite's own limit (https://www.sqlite.org/limits.html, 13)."""
 
 
 class Database(Connection, Protocol):
@@ -34,6 +41,9 @@ class StoreUnderTest(Protocol):
     rule_broken: type[Exception]
     """What a statement raises that a constraint of the schema forbids."""
 
+    connection_gone: type[Exception]
+    """What everything raises on a connection that is closed."""
+
     @property
     def database(self) -> Database:
         """The connection that is open now."""
@@ -44,6 +54,12 @@ class StoreUnderTest(Protocol):
     def another(self) -> Database:
         """A second connection to the same data, as another process has one."""
 
+    def writer(self, epilogue: Epilogue | None = None) -> Writer:
+        """The group commit over the connection."""
+
+    def full(self) -> AbstractContextManager[None]:
+        """While entered there is room for a few rows, not for ``TOO_MUCH``."""
+
     def close(self) -> None:
         """Let go of everything."""
 
@@ -52,6 +68,7 @@ class SqliteUnderTest:
     """SQLite in a real file."""
 
     rule_broken: type[Exception] = apsw.ConstraintError
+    connection_gone: type[Exception] = apsw.ConnectionClosedError
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -67,6 +84,17 @@ class SqliteUnderTest:
     def another(self) -> SqliteConnection:
         self._others.append(SqliteConnection(self._path))
         return self._others[-1]
+
+    def writer(self, epilogue: Epilogue | None = None) -> Writer:
+        return Writer(self.database, epilogue)
+
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        row = self.database.row("PRAGMA page_count")
+        assert row is not None
+        self.database.run_script(f"PRAGMA max_page_count={row[0]}")
+        yield
+        self.database.run_script(f"PRAGMA max_page_count={_SQLITE_MAX_PAGES}")
 
     def close(self) -> None:
         for connection in (*self._others, self.database):

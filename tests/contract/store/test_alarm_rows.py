@@ -73,7 +73,7 @@ def test_an_answer_of_the_hubs_own_operator_has_no_organisation(settled: Databas
 OPEN_STATES = [state for state in AlarmState if state.is_open]
 
 
-@pytest.mark.parametrize(("old", "new"), product(OPEN_STATES, OPEN_STATES))
+@pytest.mark.parametrize(("old", "new"), list(product(OPEN_STATES, OPEN_STATES)))
 def test_a_position_cannot_have_two_open_alarms_of_a_kind(
     settled: Database, store: StoreUnderTest, old: AlarmState, new: AlarmState
 ) -> None:

@@ -1,0 +1,301 @@
+"""Deliveries carry their own state: due, leased, settled; the sequence of an organisation has no gaps."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from devices.kinds import AlarmKind
+from services.domain.alarms import Alarm, Delivery, DeliveryState, Notice
+from services.domain.homes import Organisation
+from services.store import alarms, deliveries, overview, registry
+from services.store.alarms import TimerKind
+from services.store.overview import DeliveryRecord
+from tests.support.clock import START
+from tests.support.rows import (
+    ACME,
+    BETA,
+    add_alarm,
+    add_delivery,
+    add_notice,
+    delivery_of,
+    grant_of,
+)
+from tests.support.stores import Database, StoreUnderTest
+
+SECOND = timedelta(seconds=1)
+UNSETTLED = [DeliveryState.PENDING, DeliveryState.SENT]
+TURN_ENDS = ["keep", "undo", "undo part"]
+ENDS = [state for state in DeliveryState if state not in UNSETTLED]
+
+
+@pytest.fixture
+def alarm(settled: Database) -> Alarm:
+    with settled.transaction():
+        return add_alarm(settled)
+
+
+@pytest.fixture
+def notice(settled: Database, alarm: Alarm) -> Notice:
+    with settled.transaction():
+        return add_notice(settled, alarm)
+
+
+def waiting(db: Database) -> list[Delivery]:
+    """Every delivery that is not settled, oldest first."""
+    everything = deliveries.due(db, START + timedelta(days=365), limit=1_000)
+    return sorted(everything, key=lambda delivery: delivery.id)
+
+
+def recorded(db: Database) -> list[DeliveryRecord]:
+    """Every delivery, settled or not, oldest first."""
+    return list(reversed(overview.deliveries(db, limit=1_000)))
+
+
+def lease(db: Database, delivery: Delivery, *, sequence: int, next_attempt_at: datetime = START) -> Delivery:
+    leased = replace(
+        delivery,
+        state=DeliveryState.SENT,
+        sequence=sequence,
+        attempts=delivery.attempts + 1,
+        next_attempt_at=next_attempt_at,
+    )
+    deliveries.lease(db, leased, now=START)
+    return leased
+
+
+def test_a_fresh_delivery_is_pending_without_number_or_attempt(settled: Database, notice: Notice) -> None:
+    with settled.transaction():
+        delivery = add_delivery(settled, notice, step=2)
+
+    assert waiting(settled) == [delivery]
+    assert (delivery.state, delivery.sequence, delivery.attempts) == (DeliveryState.PENDING, None, 0)
+
+
+def test_a_notice_goes_to_a_receiver_over_a_channel_once(settled: Database, notice: Notice) -> None:
+    with settled.transaction():
+        first = add_delivery(settled, notice)
+        add_delivery(settled, notice)
+        other = add_delivery(settled, notice, BETA)
+        webhook = add_delivery(settled, notice, channel="webhook")
+
+    assert waiting(settled) == [first, other, webhook]
+
+
+def test_due_is_what_is_unsettled_and_whose_time_has_come_the_longest_waiting_first(
+    settled: Database, alarm: Alarm
+) -> None:
+    with settled.transaction():
+        now, later, earlier = (
+            add_delivery(settled, add_notice(settled, alarm), next_attempt_at=moment)
+            for moment in (START, START + timedelta(microseconds=1), START - SECOND)
+        )
+        for state in ENDS:
+            ended = add_delivery(settled, add_notice(settled, alarm))
+            deliveries.settle(settled, ended.id, state, now=START)
+
+    assert deliveries.due(settled, START, limit=9) == [earlier, now]
+    assert deliveries.due(settled, START, limit=1) == [earlier]
+    assert deliveries.due(settled, later.next_attempt_at, limit=9) == [earlier, now, later]
+
+
+def test_a_lease_is_on_disk_and_due_again_at_its_next_attempt(store: StoreUnderTest, notice: Notice) -> None:
+    with store.database.transaction():
+        delivery = add_delivery(store.database, notice)
+        leased = lease(store.database, delivery, sequence=1, next_attempt_at=START + 15 * SECOND)
+
+    reopened = store.reopen()
+
+    assert deliveries.due(reopened, START + 14 * SECOND, limit=9) == []
+    assert deliveries.due(reopened, START + 15 * SECOND, limit=9) == [leased]
+
+
+def test_the_time_of_the_first_attempt_stays(settled: Database, notice: Notice) -> None:
+    with settled.transaction():
+        leased = lease(settled, add_delivery(settled, notice), sequence=1)
+        deliveries.lease(settled, replace(leased, attempts=2), now=START + SECOND)
+        deliveries.settle(settled, leased.id, DeliveryState.CONFIRMED, now=START + 2 * SECOND, reason="x")
+
+    [record] = recorded(settled)
+    assert (record.attempts, record.first_sent_at) == (2, START)
+    assert (record.settled_at, record.reason) == (START + 2 * SECOND, "x")
+
+
+@pytest.mark.parametrize("first", ENDS)
+@pytest.mark.parametrize("second", ENDS)
+def test_an_ended_delivery_stays_as_it_ended(
+    settled: Database, notice: Notice, first: DeliveryState, second: DeliveryState
+) -> None:
+    with settled.transaction():
+        delivery = add_delivery(settled, notice)
+        deliveries.settle(settled, delivery.id, first, now=START)
+        deliveries.settle(settled, delivery.id, second, now=START)
+        deliveries.settle_of_alarm(settled, notice.alarm_id, second, now=START)
+
+    assert [record.state for record in recorded(settled)] == [first]
+    assert waiting(settled) == []
+
+
+def test_the_next_due_moment_is_that_of_a_delivery_or_a_timer(settled: Database, alarm: Alarm) -> None:
+    before = deliveries.next_due_at(settled)
+    with settled.transaction():
+        delivery = add_delivery(settled, add_notice(settled, alarm), next_attempt_at=START + SECOND)
+        with_delivery = deliveries.next_due_at(settled)
+        alarms.set_timer(settled, alarm.id, TimerKind.ESCALATE, START)
+        with_both = deliveries.next_due_at(settled)
+        deliveries.settle(settled, delivery.id, DeliveryState.CONFIRMED, now=START)
+        alarms.stop_timers(settled, alarm.id)
+
+    assert (before, with_delivery, with_both) == (None, START + SECOND, START)
+    assert deliveries.next_due_at(settled) is None
+
+
+def test_each_organisation_counts_for_itself_from_one(settled: Database) -> None:
+    with settled.transaction():
+        numbers = [deliveries.next_sequence(settled, name) for name in ("acme", "acme", "beta", "acme")]
+
+    assert numbers == [1, 2, 1, 3]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    turns=st.lists(st.tuples(st.sampled_from([ACME, BETA]), st.sampled_from(["keep", "undo", "undo part"])))
+)
+def test_the_sequence_has_no_gaps_whatever_is_rolled_back_between(
+    settled: Database, turns: list[tuple[Organisation, str]]
+) -> None:
+    for organisation, end in turns:
+        _take_a_number(settled, organisation, end)
+
+    for organisation in (ACME, BETA):
+        numbers = sorted(
+            item.sequence or 0 for item in recorded(settled) if item.organisation_id == organisation.id
+        )
+        assert numbers == list(range(1, len(numbers) + 1))
+
+
+def _take_a_number(db: Database, organisation: Organisation, end: str) -> None:
+    def take() -> None:
+        closed = add_alarm(db, state="closed")
+        delivery = add_delivery(db, add_notice(db, closed), organisation)
+        lease(db, delivery, sequence=deliveries.next_sequence(db, organisation.id))
+
+    def take_and_fail() -> None:
+        take()
+        raise ZeroDivisionError
+
+    match end:
+        case "keep":
+            with db.transaction():
+                take()
+        case "undo":
+            with pytest.raises(ZeroDivisionError), db.transaction():
+                take_and_fail()
+        case _:
+            with db.transaction(), pytest.raises(ZeroDivisionError), db.savepoint():
+                take_and_fail()
+
+
+def test_a_number_cannot_be_used_twice(settled: Database, alarm: Alarm, store: StoreUnderTest) -> None:
+    with settled.transaction():
+        first, second = (add_delivery(settled, add_notice(settled, alarm)) for _ in range(2))
+        other = add_delivery(settled, add_notice(settled, alarm), BETA)
+        lease(settled, first, sequence=1)
+        lease(settled, other, sequence=1)
+
+    with pytest.raises(store.rule_broken), settled.transaction():
+        lease(settled, second, sequence=1)
+
+
+def test_a_notice_was_sent_to_whom_it_has_a_number_for(settled: Database, alarm: Alarm) -> None:
+    with settled.transaction():
+        notice = add_notice(settled, alarm)
+        leased = lease(settled, add_delivery(settled, notice), sequence=1)
+        add_delivery(settled, notice, BETA)
+
+    assert deliveries.sent_to(settled, "acme", notice.id) == leased
+    assert deliveries.sent_to(settled, "beta", notice.id) is None
+    assert deliveries.was_sent(settled, "acme", alarm.id)
+    assert not deliveries.was_sent(settled, "beta", alarm.id)
+
+
+def test_all_of_an_alarm_is_ended_together_or_one_organisations_part(settled: Database, alarm: Alarm) -> None:
+    with settled.transaction():
+        elsewhere = add_delivery(settled, add_notice(settled, add_alarm(settled, kind=AlarmKind.FIRE_SMOKE)))
+        notice = add_notice(settled, alarm)
+        add_delivery(settled, notice)
+        add_delivery(settled, notice, BETA)
+        lease(settled, add_delivery(settled, add_notice(settled, alarm)), sequence=1)
+        one = deliveries.settle_of_alarm(
+            settled, alarm.id, DeliveryState.CONFIRMED, now=START, organisation_id=BETA.id
+        )
+        deliveries.supersede(settled, alarm.id, now=START)
+
+    states = [(item.organisation_id, item.state) for item in recorded(settled) if item.id != elsewhere.id]
+    assert one == 1
+    assert states == [
+        ("acme", DeliveryState.SUPERSEDED),
+        ("beta", DeliveryState.CONFIRMED),
+        ("acme", DeliveryState.SUPERSEDED),
+    ]
+    assert deliveries.due(settled, START, limit=9) == [elsewhere]
+
+
+def test_what_waits_under_a_grant_is_due_at_once_when_it_is_reconsidered(
+    settled: Database, alarm: Alarm
+) -> None:
+    ended, other = grant_of(), grant_of(step=2)
+    far = START + timedelta(hours=1)
+
+    with settled.transaction():
+        for grant in (ended, other):
+            registry.add_grant(settled, grant)
+        under = add_delivery(settled, add_notice(settled, alarm), grant_id=ended.id, next_attempt_at=far)
+        beside = add_delivery(settled, add_notice(settled, alarm), grant_id=other.id, next_attempt_at=far)
+        deliveries.reconsider(settled, ended.id, now=START)
+
+    assert waiting(settled) == [replace(under, next_attempt_at=START), beside]
+
+
+def test_an_organisation_is_kept_told_from_its_first_step_on(settled: Database, alarm: Alarm) -> None:
+    with settled.transaction():
+        deliveries.keep_told(settled, alarm.id, BETA.id, step=2)
+        deliveries.keep_told(settled, alarm.id, ACME.id, step=1)
+        deliveries.keep_told(settled, alarm.id, ACME.id, step=3)
+
+    assert deliveries.told(settled, alarm.id) == [ACME.id, BETA.id]
+    assert deliveries.told(settled, "nothing") == []
+
+
+def test_after_a_lost_connection_everything_unsettled_is_hurried(settled: Database, alarm: Alarm) -> None:
+    with settled.transaction():
+        delivery = add_delivery(settled, add_notice(settled, alarm), next_attempt_at=START + 15 * SECOND)
+        ended = add_delivery(settled, add_notice(settled, alarm), BETA)
+        deliveries.settle(settled, ended.id, DeliveryState.CONFIRMED, now=START)
+        deliveries.hurry(settled, START)
+
+    assert waiting(settled) == [replace(delivery, next_attempt_at=START, hurry=0)]
+
+
+def test_only_the_organisation_that_seems_to_listen_is_brought_forward(
+    settled: Database, notice: Notice
+) -> None:
+    with settled.transaction():
+        acme, beta = (
+            add_delivery(settled, notice, organisation, next_attempt_at=START + SECOND)
+            for organisation in (ACME, BETA)
+        )
+        deliveries.bring_forward(settled, ACME.id, now=START)
+
+    assert waiting(settled) == [replace(acme, next_attempt_at=START), beta]
+
+
+def test_a_delivery_hangs_on_a_notice_that_exists(
+    settled: Database, alarm: Alarm, store: StoreUnderTest
+) -> None:
+    ghost = Notice(id=alarm.id, alarm_id=alarm.id, event_id=None, type="raised", at=START)  # type: ignore[arg-type]
+
+    with pytest.raises(store.rule_broken), settled.transaction():
+        deliveries.insert(settled, delivery_of(ghost), at=START)
