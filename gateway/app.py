@@ -33,6 +33,9 @@ from services.store.writer import Writer
 AT_ONCE: Final = 1_000
 """Messages of a lane that may be unacknowledged at once; the rest waits at the broker, bounded there."""
 
+PER_TRANSACTION: Final[dict[str, int]] = {Lane.ALARM: 100, Lane.STATUS: 20, "partner": 50}
+"""Messages per transaction and lane. An alarm waits for at most one transaction of each other lane."""
+
 _Work = Callable[[], Coroutine[None, None, None]]
 
 
@@ -121,7 +124,10 @@ async def build(
             Lane.STATUS: (StatusLane(profiles=profiles, clock=clock), sessions.status),
             "partner": (PartnerLane(clock=clock), sessions.partner),
         }
-        intakes = {name: (Intake(writer, handler), session) for name, (handler, session) in lanes.items()}
+        intakes = {
+            name: (Intake(writer, handler, at_once=PER_TRANSACTION[name]), session)
+            for name, (handler, session) in lanes.items()
+        }
         background: dict[str, _Work] = {
             "marks": marks.run,
             "pacer": partial(pacing.pace, writer, release, clock),

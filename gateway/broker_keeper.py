@@ -223,5 +223,10 @@ class BrokerKeeper:
 
 
 def _note_line(line: str) -> None:
-    if line.startswith(("Error", "Warning")) or "error" in line.lower():
+    is_telling = line.startswith(("Error", "Warning")) or "error" in line.lower()
+    if is_telling and not any(text in line for text in _ORDINARY):
         _log.warning("broker_says", line=line)
+
+
+_ORDINARY: Final = ("unexpected eof while reading", "should not be run as root")
+"""A client that left without goodbye; and that we run it as root where we are root ourselves."""

@@ -49,9 +49,18 @@ class Intake:
     What waits here is bounded by the session's receive maximum: the rest stays at the broker.
     """
 
-    def __init__(self, writer: Writer, handler: Handler) -> None:
+    def __init__(self, writer: Writer, handler: Handler, *, at_once: int) -> None:
+        """Join the parts.
+
+        Args:
+            writer: The process's one writer, shared by all lanes.
+            handler: What the lane makes of an envelope.
+            at_once: Envelopes per transaction. The other lanes wait while it runs, so it is small where
+                the lane is not urgent.
+        """
         self._writer = writer
         self._handler = handler
+        self._at_once = at_once
         self._waiting: deque[Envelope] = deque()
         self._arrived = asyncio.Event()
         self._is_stopping = False
@@ -86,9 +95,8 @@ class Intake:
                 session.publish(answer.topic, answer.payload, qos=1, expiry=answer.expiry)
 
     def _take(self) -> list[Envelope]:
-        batch = list(self._waiting)
-        self._waiting.clear()
-        if not self._is_stopping:
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._at_once))]
+        if not self._waiting and not self._is_stopping:
             self._arrived.clear()
         return batch
 

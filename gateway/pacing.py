@@ -6,7 +6,9 @@ line, in another process, take effect within a fifth of a second.
 """
 
 import asyncio
-from datetime import timedelta
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -28,6 +30,9 @@ from services.supervision import auditor, silence
 LONGEST_PAUSE: Final = timedelta(milliseconds=200)
 SHORTEST_PAUSE: Final = timedelta(milliseconds=10)
 SILENCE_EVERY: Final = timedelta(seconds=10)
+SMALLEST_STEP: Final = timedelta(seconds=2)
+"""Time servers slew less than this; what is more was set."""
+
 CHECKPOINT_EVERY: Final = timedelta(seconds=5)
 
 BROKER_DROPPED: Final = "broker_dropped_messages"
@@ -37,12 +42,43 @@ _log = structlog.get_logger(__name__)
 
 async def pace(writer: Writer, release: Release, clock: Clock) -> None:
     """Fire timers and release what is due, exactly when it is due."""
+    steady = SteadyClock(clock, time.monotonic)
     while True:
+        step = steady.step()
+        if step:
+            _log.warning("clock_was_set", by_s=step.total_seconds())
+            await writer.write(partial(deliveries.shift_due_times, by=step))
         await writer.write(partial(chain.fire_due, now=clock.now()))
         pause = LONGEST_PAUSE
         if release.next_due_at is not None:
             pause = min(pause, release.next_due_at - clock.now())
         await asyncio.sleep(max(pause, SHORTEST_PAUSE).total_seconds())
+
+
+class SteadyClock:
+    """Notices when somebody sets the wall clock, by one that nobody can set.
+
+    Due times are stored as wall-clock times, so that they survive a restart. When the clock is set they
+    move with it: an escalation neither comes an hour late nor do all of them come at once.
+    """
+
+    def __init__(self, clock: Clock, monotonic_s: Callable[[], float]) -> None:
+        self._clock = clock
+        self._monotonic_s = monotonic_s
+        self._offset = self._measure()
+
+    def step(self) -> timedelta:
+        """How far the wall clock was set since the last call; nothing for what is ordinary drift."""
+        offset = self._measure()
+        step = offset - self._offset
+        if abs(step) < SMALLEST_STEP:
+            return timedelta(0)
+        self._offset = offset
+        return step
+
+    def _measure(self) -> timedelta:
+        since_1970 = self._clock.now() - datetime.fromtimestamp(0, tz=UTC)
+        return since_1970 - timedelta(seconds=self._monotonic_s())
 
 
 async def watch_silence(writer: Writer, profiles: Profiles, clock: Clock) -> None:

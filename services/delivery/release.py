@@ -8,7 +8,7 @@ The lease is written before the attempt is made, so a crash in between repeats a
 loses one. Nothing is handed over while its channel is away: it stays due.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
@@ -24,7 +24,7 @@ from services.domain.clock import Clock
 from services.domain.homes import Grant
 from services.store import alarms, answers, deliveries, events, registry
 from services.store.answers import HomeReceipt
-from services.store.connection import Connection
+from services.store.connection import Connection, StoreUnavailableError
 
 DELIVERIES_PER_COMMIT: Final = 500
 """Bounds how long one transaction can take; the rest is due in the next one, at once."""
@@ -62,6 +62,9 @@ class Released:
     next_due_at: datetime | None
 
 
+_ReleaseOne = Callable[[Connection, Delivery, datetime], CareEvent | None]
+
+
 class Release:
     """The epilogue of every commit of the alarm process (a ``store.writer.Epilogue``)."""
 
@@ -74,18 +77,40 @@ class Release:
 
     def prepare(self, connection: Connection) -> Released:
         """Lease what is due, inside the transaction."""
+        return self._prepared(connection, self._release)
+
+    def prepare_carefully(self, connection: Connection) -> Released:
+        """Lease what is due, so that one delivery that cannot be released holds up no other."""
+        return self._prepared(connection, self._release_or_postpone)
+
+    def _prepared(self, connection: Connection, release_one: _ReleaseOne) -> Released:
         now = self._clock.now()
-        released = []
-        for delivery in deliveries.due(connection, now, limit=DELIVERIES_PER_COMMIT):
-            if self._channels[delivery.channel].is_available():
-                event = release(connection, delivery, source=self._source, now=now)
-                if event is not None:
-                    released.append(event)
+        events_out = [
+            release_one(connection, delivery, now)
+            for delivery in deliveries.due(connection, now, limit=DELIVERIES_PER_COMMIT)
+            if self._channels[delivery.channel].is_available()
+        ]
         return Released(
-            events=tuple(released),
+            events=tuple(event for event in events_out if event is not None),
             receipts=tuple(answers.unsent_receipts(connection, limit=RECEIPTS_PER_COMMIT)),
             next_due_at=deliveries.next_due_at(connection),
         )
+
+    def _release(self, connection: Connection, delivery: Delivery, now: datetime) -> CareEvent | None:
+        return release(connection, delivery, source=self._source, now=now)
+
+    def _release_or_postpone(
+        self, connection: Connection, delivery: Delivery, now: datetime
+    ) -> CareEvent | None:
+        try:
+            with connection.savepoint():
+                return self._release(connection, delivery, now)
+        except StoreUnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 - the guard around each delivery
+            _log.exception("delivery_not_released", delivery_id=delivery.id)
+            deliveries.postpone(connection, delivery.id, until=now + wait_after(delivery.hurry))
+            return None
 
     def committed(self, prepared: Released) -> None:
         """Hand over what was leased, now that the lease is on disk."""

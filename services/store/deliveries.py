@@ -3,7 +3,7 @@
 A cursor ("everything after number n") would skip rows that commit late; a state per row does not.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.domain.alarms import Delivery, DeliveryState
@@ -82,6 +82,11 @@ def lease(connection: Connection, delivery: Delivery, *, now: datetime) -> None:
         to_micros(now),
         delivery.id,
     )
+
+
+def postpone(connection: Connection, delivery_id: str, *, until: datetime) -> None:
+    """Let a delivery wait; nothing was sent."""
+    connection.run("UPDATE deliveries SET next_attempt_at = ? WHERE id = ?", to_micros(until), delivery_id)
 
 
 def settle(
@@ -173,6 +178,14 @@ def was_sent(connection: Connection, organisation_id: str, alarm_id: str) -> boo
 def hurry(connection: Connection, now: datetime) -> None:
     """Try everything unconfirmed at once, then with the hurried waits: a connection was lost and is back."""
     connection.run(f"UPDATE deliveries SET next_attempt_at = ?, hurry = 0 WHERE {_UNSETTLED}", to_micros(now))
+
+
+def shift_due_times(connection: Connection, *, by: timedelta) -> None:
+    """The wall clock was set: what was due in so long is still due in so long."""
+    micros = by // timedelta(microseconds=1)
+    connection.run(f"UPDATE deliveries SET next_attempt_at = next_attempt_at + ? WHERE {_UNSETTLED}", micros)
+    connection.run("UPDATE timers SET due_at = due_at + ?", micros)
+    connection.run("UPDATE device_status SET silent_at = silent_at + ?", micros)
 
 
 def bring_forward(connection: Connection, organisation_id: str, *, now: datetime) -> None:

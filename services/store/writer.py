@@ -25,10 +25,10 @@ from services.store.sqlite import SqliteConnection
 GROUP_LIMIT: Final = 128
 """Units of work per commit: bounds how long the first of a flood waits for its answer."""
 
+_log = structlog.get_logger(__name__)
+
 T = TypeVar("T")
 Work = Callable[[Connection], T]
-
-_log = structlog.get_logger(__name__)
 
 
 class Epilogue(Protocol):
@@ -36,6 +36,9 @@ class Epilogue(Protocol):
 
     def prepare(self, connection: Connection) -> Any:
         """Run last inside the transaction, in the writer's thread."""
+
+    def prepare_carefully(self, connection: Connection) -> Any:
+        """Do the same after something has raised, each piece on its own; only the store may fail it."""
 
     def committed(self, prepared: Any) -> None:
         """Run in the event loop after the commit, before the callers wake."""
@@ -134,19 +137,7 @@ class Writer:
                     raise
                 except Exception as error:  # noqa: BLE001 - handed to the one who asked, who raises it again
                     job.error = error
-            return self._prepare()
-
-    def _prepare(self) -> Any:
-        if self._epilogue is None:
-            return None
-        try:
-            with self._connection.savepoint():
-                return self._epilogue.prepare(self._connection)
-        except StoreUnavailableError:
-            raise
-        except Exception:  # noqa: BLE001 - a fault in releasing must never stop an alarm from being stored
-            _log.exception("release_failed")
-            return None
+            return self._epilogue.prepare_carefully(self._connection) if self._epilogue else None
 
     def _wake(self, group: list[_Job], prepared: Any) -> None:
         self._hand_over(prepared)
