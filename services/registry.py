@@ -7,10 +7,9 @@ what would be right when it refuses.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from devices.kinds import DataClass, DeviceId, HomeId
-from devices.profiles import Profiles
 from services import audit
 from services.domain.errors import ExistsError, InvalidError, RefusedError, UnknownError
 from services.domain.homes import Device, DeviceState, Grant, Home, Organisation, Position
@@ -18,6 +17,9 @@ from services.domain.ids import GrantId, PositionId, is_chosen_id, new_id
 from services.store import certificates, deliveries
 from services.store import registry as rows
 from services.store.connection import Connection
+
+if TYPE_CHECKING:  # reading the models takes longer than a whole command that needs none
+    from devices.profiles import Profiles
 
 ID_FORM: Final = "a-z, 0-9 and '-', at most 63, beginning with a letter or a digit"
 TEXT_MAX: Final = 200
@@ -129,7 +131,7 @@ class NewDevice:
 
 
 def add_device(
-    connection: Connection, new: NewDevice, *, profiles: Profiles, actor: str, now: datetime
+    connection: Connection, new: NewDevice, *, profiles: "Profiles", actor: str, now: datetime
 ) -> Device:
     """Register a device at a position of a home; the very same again changes nothing.
 

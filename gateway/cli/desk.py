@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import typer
 
@@ -25,6 +25,8 @@ from services.store.migrations import migrate
 from services.store.sqlite import SqliteConnection
 
 DEFAULT_FOLDER: Final = Path("var")
+
+_NOT_ASKED: Final = {"data", "as_json"}
 
 T = TypeVar("T")
 
@@ -95,11 +97,10 @@ def user_name() -> str:
 
 
 def _asked(context: typer.Context) -> str:
-    command = context.command_path.partition(" ")[2]
-    return " ".join(
-        [command, *(f"{name}={value}" for name, value in context.params.items() if _says(name, value))]
-    )
-
-
-def _says(name: str, value: Any) -> bool:
-    return name not in {"data", "as_json"} and value is not None
+    """The command with what was chosen, such as ``alarm list home=h-1``."""
+    chosen = [
+        f"{option.name}={context.params[option.name]}"
+        for option in context.command.params
+        if option.name in context.params.keys() - _NOT_ASKED and context.params[option.name] != option.default
+    ]
+    return " ".join([context.command_path.partition(" ")[2], *chosen])

@@ -60,7 +60,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(value), style=_style(value)) for value in row))
-    console = Console(width=None if is_terminal else PIPE_WIDTH, highlight=False)
+    console = Console(width=None if is_terminal else PIPE_WIDTH, force_terminal=is_terminal, highlight=False)
     with console.capture() as captured:
         console.print(table)
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())

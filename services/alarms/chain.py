@@ -61,10 +61,14 @@ def advance(connection: Connection, alarm: Alarm, *, now: datetime) -> None:
 
 
 def watch_again(connection: Connection, alarm: Alarm, *, now: datetime) -> None:
-    """Run the reached step's time again: an answer that was given no longer counts."""
+    """Run the reached step's time again: an answer that was given no longer counts.
+
+    Where nobody has answered the time runs on: a cause that comes and goes puts no step off.
+    """
     step = next_step(connection, replace(alarm, step=alarm.step - 1), now=now)
     within = step.within if step is not None and step.number == alarm.step else timedelta(0)
-    rows.set_timer(connection, alarm.id, TimerKind.ESCALATE, now + within)
+    rows.stop_timer(connection, alarm.id, TimerKind.PUT_AWAY)
+    rows.start_timer(connection, alarm.id, TimerKind.ESCALATE, now + within)
 
 
 def rest(connection: Connection, alarm: Alarm, *, now: datetime) -> None:

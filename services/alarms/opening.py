@@ -182,7 +182,6 @@ def _join(
     notice = telling.notice_of_event(alarm, NoticeType.REPEATED, event.id, at=event.received_at)
     telling.tell_audience(connection, alarm, notice)
     if is_unanswered_again:
-        rows.stop_timers(connection, alarm.id)
         chain.watch_again(connection, alarm, now=event.received_at)
     return event
 
@@ -193,6 +192,10 @@ def _return(connection: Connection, event: Event, *, alarm: Alarm | None, client
         return event
     event = replace(event, alarm_id=alarm.id)
     events.insert(connection, event, client_id=client_id)
+    if events.kinds_raised(connection, alarm.id) - {event.kind}:  # a fault of several kinds: one has ended
+        notice = telling.notice_of_event(alarm, NoticeType.UPDATED, event.id, at=event.received_at)
+        telling.tell_audience(connection, alarm, notice)
+        return event
     alarm = replace(alarm, state=change(alarm.id, alarm.state, AlarmChange.CLEAR))
     rows.update(connection, alarm)
     notice = telling.notice_of_event(alarm, NoticeType.CLEARED, event.id, at=event.received_at)

@@ -183,6 +183,22 @@ def set_timer(connection: Connection, alarm_id: str, kind: TimerKind, due_at: da
     )
 
 
+def start_timer(connection: Connection, alarm_id: str, kind: TimerKind, due_at: datetime) -> None:
+    """Set a timer unless it is running."""
+    connection.run(
+        """INSERT INTO timers (alarm_id, kind, due_at) VALUES (?, ?, ?)
+           ON CONFLICT (alarm_id, kind) DO NOTHING""",
+        alarm_id,
+        kind,
+        to_micros(due_at),
+    )
+
+
+def stop_timer(connection: Connection, alarm_id: str, kind: TimerKind) -> None:
+    """Take away one timer of an alarm."""
+    connection.run("DELETE FROM timers WHERE alarm_id = ? AND kind = ?", alarm_id, kind)
+
+
 def stop_timers(connection: Connection, alarm_id: str) -> None:
     """Take away every timer of an alarm."""
     connection.run("DELETE FROM timers WHERE alarm_id = ?", alarm_id)
@@ -194,7 +210,7 @@ def take_due_timers(connection: Connection, now: datetime, *, limit: int) -> lis
         "SELECT alarm_id, kind FROM timers WHERE due_at <= ? ORDER BY due_at LIMIT ?", to_micros(now), limit
     )
     for alarm_id, kind in rows:
-        connection.run("DELETE FROM timers WHERE alarm_id = ? AND kind = ?", alarm_id, kind)
+        stop_timer(connection, alarm_id, kind)
     return [(AlarmId(row[0]), TimerKind(row[1])) for row in rows]
 
 

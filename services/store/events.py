@@ -112,6 +112,14 @@ def senders(connection: Connection, alarm_id: str, *, limit: int) -> list[tuple[
     return [(row[0], DeviceId(row[1]), row[2]) for row in rows]
 
 
+def kinds_raised(connection: Connection, alarm_id: str) -> set[str]:
+    """The kinds that were raised of an alarm, as written: several only of kinds that we do not know."""
+    rows = connection.rows(
+        "SELECT DISTINCT kind FROM events WHERE alarm_id = ? AND signal = 'raised'", alarm_id
+    )
+    return {row[0] for row in rows}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantined:
     """Something that arrived and could not be taken as what it claimed to be; kept as bytes."""

@@ -137,7 +137,19 @@ class Writer:
                     raise
                 except Exception as error:  # noqa: BLE001 - handed to the one who asked, who raises it again
                     job.error = error
-            return self._epilogue.prepare_carefully(self._connection) if self._epilogue else None
+            return self._prepare_carefully()
+
+    def _prepare_carefully(self) -> Any:
+        if self._epilogue is None:
+            return None
+        try:
+            with self._connection.savepoint():
+                return self._epilogue.prepare_carefully(self._connection)
+        except StoreUnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 - a fault in releasing must never stop an alarm from being stored
+            _log.exception("release_failed")
+            return None
 
     def _wake(self, group: list[_Job], prepared: Any) -> None:
         self._hand_over(prepared)

@@ -10,6 +10,7 @@ contract asks of them.
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ SAY_AGAIN_SECONDS: Final = 0.7
 LOOK_SECONDS: Final = 0.1
 KEPT_FOR_SECONDS: Final = 3_600
 RECONNECT_SECONDS: Final = (0.1, 0.5)
+
+_CALLBACKS: Final = ("on_connect", "on_subscribe", "on_disconnect", "on_message")
 
 Document = dict[str, Any]
 
@@ -54,7 +57,7 @@ class Peer:
         self._leaving = threading.Event()
         self._port = port
         self._is_kept = is_kept
-        self._client = self._make_client(credentials)
+        self._credentials = credentials
 
     def __enter__(self) -> Self:
         self.connect()
@@ -76,6 +79,7 @@ class Peer:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = KEPT_FOR_SECONDS if self._is_kept else 0
         self._leaving.clear()
+        self._client = self._make_client(self._credentials)
         self._client.connect(HOST, self._port, clean_start=not self._is_kept, properties=properties)
         self._client.loop_start()
         self._repeating = threading.Thread(target=self._say_again, name="say again", daemon=True)
@@ -88,6 +92,8 @@ class Peer:
         self._repeating.join()
         self._client.disconnect()
         self._client.loop_stop()
+        for name in _CALLBACKS:  # they make a ring of references, in which sockets would be left to chance
+            setattr(self._client, name, None)
         self.is_connected.clear()
 
     def say(self, key: Any, topic: str, document: Document) -> None:
@@ -214,6 +220,8 @@ class Partner(Peer):
         self.organisation = credentials.name
         self.events: list[Document] = []
         """Every attempt that arrived, in this order."""
+        self.times_seen: Counter[str] = Counter()
+        """How many attempts of each event arrived."""
         self.replies: dict[str, Document] = {}
         self.elsewhere: list[str] = []
         """Topics of what arrived and is not for this partner."""
@@ -246,6 +254,7 @@ class Partner(Peer):
         match topic.split("/"):
             case ["care", self.organisation, "event"]:
                 self.events.append(document)
+                self.times_seen[document["id"]] += 1
                 self._reaction(self, document)
             case ["care", self.organisation, "reply"]:
                 self.replies[str(document["request"])] = document

@@ -86,7 +86,8 @@ def answers_some(seed: int, share: float) -> Reaction:
 
     def react(partner: Partner, event: Document) -> None:
         confirms(partner, event)
-        is_chosen = zlib.crc32(f"{seed} {event['subject']}".encode()) % 1_000 < share * 1_000
+        is_first = partner.times_seen[event["id"]] == 1
+        is_chosen = is_first and zlib.crc32(f"{seed} {event['subject']}".encode()) % 1_000 < share * 1_000
         match event["type"].split(".")[3]:
             case "raised" | "repeated" | "escalated" if is_chosen:
                 partner.ask("acknowledge", alarm=event["subject"], by=f"operator of {partner.organisation}")

@@ -96,7 +96,7 @@ class Product:
             NotStartedError: With the end of its log.
         """
         ports_file = self.folder / "run" / "ports.json"
-        before = ports_file.stat().st_ino if ports_file.exists() else None
+        before = ports_file.stat().st_mtime_ns if ports_file.exists() else None
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
@@ -156,6 +156,12 @@ class Product:
         process.kill()
         return process.pid
 
+    def kill_supervisor(self) -> None:
+        """kill -9 of ``stadsnav up`` itself, not of its children."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(PATIENCE_SECONDS)
+
     def cli(
         self, *arguments: str, within_seconds: float = PATIENCE_SECONDS
     ) -> subprocess.CompletedProcess[str]:
@@ -214,7 +220,7 @@ class Product:
         code = self._process.poll()
         if code is not None or FAULT_KIT_BROKEN in self.log:
             raise NotStartedError(code, "\n".join(self.log.splitlines()[-LAST_LINES:]))
-        return ports_file.exists() and ports_file.stat().st_ino != before
+        return ports_file.exists() and ports_file.stat().st_mtime_ns != before
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:

@@ -181,6 +181,25 @@ def test_a_timer_that_is_set_again_is_moved(settled: Database) -> None:
     assert alarms.timers(settled) == [(alarm.id, TimerKind.ESCALATE, START + MINUTE)]
 
 
+def test_a_timer_that_is_started_while_it_runs_runs_on(settled: Database) -> None:
+    with settled.transaction():
+        alarm = add_alarm(settled)
+        alarms.start_timer(settled, alarm.id, TimerKind.ESCALATE, START)
+        alarms.start_timer(settled, alarm.id, TimerKind.ESCALATE, START + MINUTE)
+
+    assert alarms.timers(settled) == [(alarm.id, TimerKind.ESCALATE, START)]
+
+
+def test_one_timer_of_an_alarm_can_be_stopped_alone(settled: Database) -> None:
+    with settled.transaction():
+        alarm = add_alarm(settled)
+        for kind in TimerKind:
+            alarms.set_timer(settled, alarm.id, kind, START)
+        alarms.stop_timer(settled, alarm.id, TimerKind.PUT_AWAY)
+
+    assert alarms.timers(settled) == [(alarm.id, TimerKind.ESCALATE, START)]
+
+
 def test_due_timers_are_taken_once_the_most_overdue_first(settled: Database) -> None:
     with settled.transaction():
         late, due, early = (add_alarm(settled, kind=kind) for kind in list(AlarmKind)[:3])

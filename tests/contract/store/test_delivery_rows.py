@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices.kinds import AlarmKind
+from devices.messages import StatusMessage
 from services.domain.alarms import Alarm, Delivery, DeliveryState, Notice
 from services.domain.homes import Organisation
-from services.store import alarms, deliveries, overview, registry
+from services.store import alarms, deliveries, overview, registry, status
 from services.store.alarms import TimerKind
 from services.store.overview import DeliveryRecord
 from tests.support.clock import START
@@ -290,6 +291,30 @@ def test_only_the_organisation_that_seems_to_listen_is_brought_forward(
         deliveries.bring_forward(settled, ACME.id, now=START)
 
     assert waiting(settled) == [replace(acme, next_attempt_at=START), beta]
+
+
+def test_a_postponed_delivery_waits_and_keeps_its_state(settled: Database, notice: Notice) -> None:
+    with settled.transaction():
+        delivery = add_delivery(settled, notice)
+        deliveries.postpone(settled, delivery.id, until=START + SECOND)
+
+    assert waiting(settled) == [replace(delivery, next_attempt_at=START + SECOND)]
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=1), timedelta(hours=-1)], ids=["forward", "back"])
+def test_when_the_clock_is_set_everything_that_is_due_moves_with_it(
+    settled: Database, alarm: Alarm, by: timedelta
+) -> None:
+    with settled.transaction():
+        delivery = add_delivery(settled, add_notice(settled, alarm))
+        alarms.set_timer(settled, alarm.id, TimerKind.ESCALATE, START)
+        status.heard(settled, "p-1", StatusMessage(), at=START, silent_at=START)
+        deliveries.shift_due_times(settled, by=by)
+
+    assert waiting(settled) == [replace(delivery, next_attempt_at=START + by)]
+    assert alarms.timers(settled) == [(alarm.id, TimerKind.ESCALATE, START + by)]
+    assert status.silent(settled, START + by, limit=9) == ["p-1"]
+    assert status.silent(settled, START + by - SECOND, limit=9) == []
 
 
 def test_a_delivery_hangs_on_a_notice_that_exists(

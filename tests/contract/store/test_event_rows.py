@@ -117,7 +117,7 @@ def test_events_can_be_asked_for_newest_first_by_home_device_and_alarm(settled: 
         first, second = add_event(settled, alarm), add_event(settled)
 
     def asked(*, limit: int = 9, **which: str) -> list[Event]:
-        return events.events(settled, limit=limit, **which)  # type: ignore[arg-type]
+        return events.events(settled, limit=limit, **which)
 
     assert asked() == [second, first]
     assert asked(limit=1) == [second]
@@ -139,6 +139,17 @@ def test_senders_are_the_homes_presses_newest_first_and_not_what_the_hub_said_it
 
     assert events.senders(settled, alarm.id, limit=9) == [("hub-1", "p-1", "e-2"), ("p-1", "p-1", "e-1")]
     assert events.senders(settled, alarm.id, limit=1) == [("hub-1", "p-1", "e-2")]
+
+
+def test_the_kinds_of_an_alarm_are_those_that_were_raised(settled: Database) -> None:
+    with settled.transaction():
+        alarm = add_alarm(settled)
+        for kind in ("vendor.a", "vendor.b", "vendor.a"):
+            add_event(settled, alarm, kind=kind)
+        add_event(settled, alarm, kind="vendor.c", signal=AlarmSignal.CLEARED)
+        add_event(settled, kind="vendor.d")
+
+    assert events.kinds_raised(settled, alarm.id) == {"vendor.a", "vendor.b"}
 
 
 def test_an_event_hangs_on_a_device_that_exists(db: Database, store: StoreUnderTest) -> None:

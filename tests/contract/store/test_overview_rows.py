@@ -27,7 +27,7 @@ def test_deliveries_can_be_asked_for_newest_first_by_what_they_are_about(settled
         acme, beta = add_delivery(settled, notice), add_delivery(settled, notice, BETA)
 
     def asked(*, limit: int = 9, **which: str) -> list[str]:
-        return [record.id for record in overview.deliveries(settled, limit=limit, **which)]  # type: ignore[arg-type]
+        return [record.id for record in overview.deliveries(settled, limit=limit, **which)]
 
     assert asked() == [beta.id, acme.id]
     assert asked(limit=1) == [beta.id]

@@ -10,15 +10,14 @@ from services.store import audit as audit_rows
 from tests.support.product import CommandRefusedError, Product
 from tests.support.town import Town
 
-ALARM_KEYS = set(
-    ["id", "kind", "class", "priority", "state", "test", "home", "position", "device", "room", "raised_at", "received_at", "step", "acknowledged_by", "acknowledged_at", "escalated_at", "closed_at"]
+ALARM_KEYS = (
+    "id kind class priority state test home position device room raised_at received_at step "
+    "acknowledged_by acknowledged_at escalated_at closed_at"
 )
-EVENT_KEYS = set(["event", "id", "device", "home", "kind", "state", "alarm", "test", "at", "received_at", "conflict", "text"])
-QUARANTINE_KEYS = set(
-    ["id", "received_at", "lane", "topic", "client", "device", "home", "external_id", "reason", "bytes", "encoding"]
-)
-DELIVERY_KEYS = set(
-    ["delivery", "event", "type", "alarm", "org", "channel", "grant", "step", "state", "sequence", "attempts", "first_sent_at", "settled_at", "reason"]
+EVENT_KEYS = "event id device home kind state alarm test at received_at conflict text"
+QUARANTINE_KEYS = "id received_at lane topic client device home external_id reason bytes encoding"
+DELIVERY_KEYS = (
+    "delivery event type alarm org channel grant step state sequence attempts first_sent_at settled_at reason"
 )
 
 
@@ -58,10 +57,10 @@ def test_lists_have_the_members_that_programs_rely_on(stadsnav: Product, folk: T
     folk.press()
     quarantined(folk, b"\xff")
 
-    assert set(stadsnav.ask("alarm", "list")[0]) == ALARM_KEYS
-    assert set(stadsnav.ask("event", "list")[0]) == EVENT_KEYS
-    assert set(stadsnav.ask("quarantine", "list")[0]) == QUARANTINE_KEYS
-    assert set(stadsnav.ask("delivery", "list")[0]) == DELIVERY_KEYS
+    assert " ".join(stadsnav.ask("alarm", "list")[0]) == ALARM_KEYS
+    assert " ".join(stadsnav.ask("event", "list")[0]) == EVENT_KEYS
+    assert " ".join(stadsnav.ask("quarantine", "list")[0]) == QUARANTINE_KEYS
+    assert " ".join(stadsnav.ask("delivery", "list")[0]) == DELIVERY_KEYS
 
 
 def test_alarms_are_listed_newest_first_and_narrowed(stadsnav: Product, folk: Town) -> None:
@@ -147,7 +146,7 @@ def test_the_operator_acknowledges_comments_and_closes(stadsnav: Product, folk: 
     )
     assert stadsnav.ask("alarm", "show", alarm.id)["acknowledged_by"] == answered["acknowledged_by"]
     assert closed["state"] == "closed"
-    folk.turn()
+    folk.wait(30)
     assert folk.types_told("acme") == ["raised", "closed"]
     notes = [notice["note"] for notice in stadsnav.ask("alarm", "show", alarm.id)["notices"]]
     assert notes == ["", "calls back", "neighbour has the key", "well"]
@@ -208,12 +207,12 @@ def test_a_list_is_logged_once_for_every_home_that_was_seen(stadsnav: Product, f
 def test_a_look_that_found_nothing_is_logged_too_for_the_home_that_was_asked_about(
     stadsnav: Product, folk: Town
 ) -> None:
-    stadsnav.ask("alarm", "list", "--home", "h-2")
-    stadsnav.ask("event", "list")
+    stadsnav.ask("alarm", "list", "--home", "h-2", "--no-test")
+    stadsnav.ask("event", "list", "--limit", "7")
 
     assert looks(folk) == [
-        ("h-2", "alarm list only_open=False home=h-2 limit=100"),
-        (None, "event list limit=100"),
+        ("h-2", "alarm list test=False home=h-2"),
+        (None, "event list limit=7"),
     ]
 
 

@@ -1,6 +1,5 @@
 """Homes, devices, organisations and grants, by the real command."""
 
-import os
 import ssl
 from datetime import timedelta
 from pathlib import Path
@@ -160,7 +159,7 @@ def test_an_organisation_is_known_by_its_id_until_it_has_a_name_and_gets_one_cer
     stadsnav.ask(*credentials)
 
     assert added == {"id": "acme", "name": "acme", "kind": "alarm-centre"}
-    assert sorted(os.listdir(tmp_path / "acme")) == ["ca.pem", "cert.pem", "key.pem"]
+    assert sorted(file.name for file in (tmp_path / "acme").iterdir()) == ["ca.pem", "cert.pem", "key.pem"]
     assert revoked(store, "partners") == [first["serial"]]
     assert revoked(store, "homes") == []
 

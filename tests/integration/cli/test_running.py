@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any, Final
 import pytest
 
 from broker.mosquitto import MosquittoMissingError, find_executable
+from services.domain.clock import SystemClock
+from services.store.sqlite import SqliteConnection
+from tests.support.clock import FrozenClock
 from tests.support.product import PROGRAM, Product
 from tests.support.town import Town
 
@@ -27,10 +31,10 @@ def _mosquitto() -> None:
         pytest.skip(f"THE RUNNING PRODUCT IS NOT TESTED HERE. {error}")
 
 
-def test_up_says_once_that_it_is_ready_serves_and_ends_with_0_on_sigterm(stadsnav: Product) -> None:
+def test_up_says_once_that_it_is_ready_serves_and_ends_with_0_on_sigterm(program: Product) -> None:
     process = subprocess.Popen(
-        [str(PROGRAM), "up", "--json", "--data", str(stadsnav.folder)],
-        env=stadsnav.environment,
+        [str(PROGRAM), "up", "--json", "--data", str(program.folder)],
+        env=program.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -38,11 +42,11 @@ def test_up_says_once_that_it_is_ready_serves_and_ends_with_0_on_sigterm(stadsna
     assert process.stdout is not None
     try:
         ready = json.loads(process.stdout.readline())
-        while_running = _beside(stadsnav)
+        while_running = _beside(program)
     finally:
         process.send_signal(signal.SIGTERM)
         rest, _ = process.communicate(timeout=30)
-        stadsnav.end()
+        program.end()
 
     assert ready["ready"] is True
     assert ready["ports"] == while_running["ports"]
@@ -71,12 +75,10 @@ def _beside(product: Product) -> dict[str, Any]:
     }
 
 
-def test_a_taken_port_is_refused_in_one_line(stadsnav: Product) -> None:
-    import socket
-
+def test_a_taken_port_is_refused_in_one_line(program: Product) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        stadsnav.environment["STADSNAV_HTTP_PORT"] = str(taken.getsockname()[1])
-        done = stadsnav.cli("up")
+        program.environment["STADSNAV_HTTP_PORT"] = str(taken.getsockname()[1])
+        done = program.cli("up")
 
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -110,7 +112,7 @@ def _run_all(commands: list[list[str]], product: Product, cwd: Path) -> subproce
     )
 
 
-def test_every_example_of_the_manual_works(stadsnav: Product, tmp_path: Path, store: Any) -> None:
+def test_every_example_of_the_manual_works(program: Product, tmp_path: Path, store: SqliteConnection) -> None:
     manual = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```sh\n(.*?)^```", manual, re.DOTALL | re.MULTILINE)
     commands = [shlex.split(line)[1:] for block in blocks for line in block.splitlines()]
@@ -121,21 +123,14 @@ def test_every_example_of_the_manual_works(stadsnav: Product, tmp_path: Path, st
         for word in ("GRANT", "ALARM")
     }
 
-    done = _run_all(commands[: first_with["GRANT"]], stadsnav, tmp_path)
-    grant = stadsnav.ask("grant", "list")[0]["id"]
-    alarm = _pressed(stadsnav, store)
+    done = _run_all(commands[: first_with["GRANT"]], program, tmp_path)
+    grant = program.ask("grant", "list")[0]["id"]
+    alarm = Town(store, FrozenClock(SystemClock().now())).press("p7").id
     values = {"GRANT": grant, "ALARM": alarm}
     rest = [[values.get(word, word) for word in command] for command in commands[first_with["GRANT"] :]]
-    then = _run_all(rest, stadsnav, tmp_path)
+    then = _run_all(rest, program, tmp_path)
 
     assert len(commands) > 30
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
     assert (then.returncode, then.stderr.count("Traceback")) == (0, 0), then.stderr
     assert (tmp_path / "credentials" / "p7" / "key.pem").exists()
-
-
-def _pressed(product: Product, store: Any) -> str:
-    from services.domain.clock import SystemClock
-    from tests.support.clock import FrozenClock
-
-    return Town(store, FrozenClock(SystemClock().now())).press("p7").id
