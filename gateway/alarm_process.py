@@ -30,6 +30,7 @@ LOCK: Final = "alarm"
 LOCK_WITHIN: Final = timedelta(seconds=10)
 """How long to wait for a predecessor that is being ended."""
 
+LOCK_POLL_SECONDS: Final = 0.05
 
 _log = structlog.get_logger(__name__)
 
@@ -74,12 +75,14 @@ async def _run(folder: DataFolder, to_supervisor: int | None) -> int:
 
 
 async def _locked(folder: DataFolder) -> Lock:
-    async with asyncio.timeout(LOCK_WITHIN.total_seconds()):
-        while True:
-            try:
-                return Lock(folder, LOCK)
-            except AlreadyRunningError:
-                await asyncio.sleep(0.05)
+    deadline = asyncio.get_running_loop().time() + LOCK_WITHIN.total_seconds()
+    while True:
+        try:
+            return Lock(folder, LOCK)
+        except AlreadyRunningError:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(LOCK_POLL_SECONDS)
 
 
 async def _beat(to_supervisor: int | None, app: App, ready: asyncio.Event, stop: asyncio.Event) -> None:

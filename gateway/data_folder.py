@@ -11,6 +11,7 @@ DIR/run/                 ports.json, locks: only of the running product
 import fcntl
 import json
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,8 @@ from services.domain.errors import RefusedError
 _PRIVATE_FOLDER: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
 _OTHERS: Final = 0o077
+_LOCK_TRIES: Final = 3
+_LOCK_PAUSE_SECONDS: Final = 0.02
 
 
 class UnsafeFolderError(RefusedError):
@@ -102,13 +105,21 @@ class Lock:
 
     def __init__(self, folder: DataFolder, what: str) -> None:
         self._descriptor = os.open(folder.run / f"{what}.lock", os.O_RDWR | os.O_CREAT, _PRIVATE_FILE)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not self._is_taken():
             os.close(self._descriptor)
             raise AlreadyRunningError(folder.path, what) from None
         os.ftruncate(self._descriptor, 0)
         os.write(self._descriptor, f"{os.getpid()}\n".encode())
+
+    def _is_taken(self) -> bool:
+        for _ in range(_LOCK_TRIES):  # ``holder`` holds a lock for an instant when it asks
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_LOCK_PAUSE_SECONDS)
+            else:
+                return True
+        return False
 
     def release(self) -> None:
         """Let the next one in."""

@@ -35,8 +35,6 @@ SMALLEST_STEP: Final = timedelta(seconds=2)
 
 CHECKPOINT_EVERY: Final = timedelta(seconds=5)
 
-BROKER_DROPPED: Final = "broker_dropped_messages"
-
 _log = structlog.get_logger(__name__)
 
 
@@ -165,7 +163,7 @@ class Marks:
             deliveries.bring_forward(connection, str(organisation_id), now=now)
         if self._dropped:
             message = f"The broker has dropped {self._dropped} messages, a queue was full: see docs/broker.md"
-            status.open_fault(connection, BROKER_DROPPED, "broker", message, at=now)
+            status.open_fault(connection, auditor.BROKER_DROPPED, "broker", message, at=now)
 
 
 def _look_for_silence(connection: Connection, *, profiles: Profiles, clock: Clock) -> None:

@@ -111,7 +111,11 @@ def origins(folder: Path) -> dict[str, str]:
     }
     names = _flat(Settings.model_construct().model_dump(mode="json"))
     return {
-        name: "environment" if name in environment else FILE_NAME if name in file else "default"
+        name: "environment"
+        if environment & {name, name.partition(".")[0]}
+        else FILE_NAME
+        if name in file
+        else "default"
         for name in names
     }
 

@@ -147,9 +147,7 @@ def _visible(connection: Connection, alarm_id: str, *, actor: Actor, now: dateti
 def _knows(connection: Connection, alarm: Alarm, *, actor: Actor, now: datetime) -> None:
     """Who acts on an alarm has evidently received what was sent about it."""
     if actor.organisation is not None:
-        deliveries.settle_of_alarm(
-            connection, alarm.id, DeliveryState.CONFIRMED, now=now, organisation_id=actor.organisation.id
-        )
+        deliveries.confirm_of_alarm(connection, alarm.id, actor.organisation.id, now=now)
 
 
 def _notice(alarm: Alarm, kind: NoticeType, actor: Actor, note: str, now: datetime) -> Notice:

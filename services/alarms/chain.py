@@ -57,6 +57,7 @@ def advance(connection: Connection, alarm: Alarm, *, now: datetime) -> None:
     if step is not None:
         alarm = replace(alarm, step=step.number)
         rows.update(connection, alarm)
+        status.end_fault(connection, NOBODY_TO_TELL, alarm.id, at=now)
     tell(connection, alarm, step, opening=opening, now=now)
 
 
@@ -115,6 +116,7 @@ def _tell_the_city(connection: Connection, alarm: Alarm, *, now: datetime) -> No
         status.open_fault(connection, NOBODY_TO_TELL, alarm.id, message, at=now)
         rows.set_timer(connection, alarm.id, TimerKind.ESCALATE, now + ASK_AGAIN)
         return
+    status.end_fault(connection, NOBODY_TO_TELL, alarm.id, at=now)
     alarm = replace(alarm, escalated_at=now)
     rows.update(connection, alarm)
     notice = telling.notice_of(alarm, NoticeType.ESCALATED, at=now)
@@ -132,6 +134,7 @@ def finish(connection: Connection, alarm: Alarm, notice: Notice) -> None:
     """Write a closed alarm; what was still on its way about it is replaced by the news of the close."""
     rows.update(connection, alarm)
     rows.stop_timers(connection, alarm.id)
+    status.end_fault(connection, NOBODY_TO_TELL, alarm.id, at=notice.at)
     deliveries.supersede(connection, alarm.id, now=notice.at)
     telling.tell_audience(connection, alarm, notice)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from services.domain.alarms import Delivery, DeliveryState
 from services.domain.ids import AlarmId, DeliveryId, GrantId, NoticeId, OrganisationId
-from services.store.connection import Connection, Row, from_micros, matching, optional_time, to_micros
+from services.store.connection import Connection, Row, from_micros, optional_time, to_micros
 
 _DELIVERY: Final = """
     SELECT id, notice_id, alarm_id, organisation_id, channel, grant_id, step, state, sequence, attempts,
@@ -19,12 +19,17 @@ _UNSETTLED: Final = "state IN ('pending', 'sent')"
 
 
 def insert(connection: Connection, delivery: Delivery, *, at: datetime) -> None:
-    """Insert a delivery; the same notice for the same receiver and channel is inserted once."""
+    """Insert a delivery; the same notice for the same receiver and channel is inserted once.
+
+    One that was withheld from it waits again: the receiver is routed it by another right now.
+    """
     connection.run(
         """INSERT INTO deliveries (id, notice_id, alarm_id, organisation_id, channel, grant_id, step, state,
                                    sequence, attempts, hurry, next_attempt_at, created_at, reason)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 0, ?, ?, ?, '')
-           ON CONFLICT (notice_id, organisation_id, channel) DO NOTHING""",
+           ON CONFLICT (notice_id, organisation_id, channel) DO UPDATE SET state = excluded.state,
+               grant_id = excluded.grant_id, step = excluded.step, settled_at = NULL, reason = '',
+               next_attempt_at = excluded.next_attempt_at WHERE deliveries.state = 'withheld'""",
         delivery.id,
         delivery.notice_id,
         delivery.alarm_id,
@@ -112,27 +117,27 @@ def sent_to(connection: Connection, organisation_id: str, notice_id: str) -> Del
     return _delivery(row) if row else None
 
 
-def settle_of_alarm(
-    connection: Connection,
-    alarm_id: str,
-    state: DeliveryState,
-    *,
-    now: datetime,
-    organisation_id: str | None = None,
-) -> int:
-    """End the unsettled deliveries of an alarm, all or one organisation's; returns how many."""
-    where, parameters = matching(alarm_id=alarm_id, organisation_id=organisation_id)
-    return connection.run(
-        f"UPDATE deliveries SET state = ?, settled_at = ? {where} AND {_UNSETTLED}",
-        state,
+def confirm_of_alarm(connection: Connection, alarm_id: str, organisation_id: str, *, now: datetime) -> None:
+    """An organisation has evidently received what it was sent of an alarm."""
+    connection.run(
+        """UPDATE deliveries SET state = ?, settled_at = ?
+           WHERE alarm_id = ? AND organisation_id = ? AND state = ?""",
+        DeliveryState.CONFIRMED,
         to_micros(now),
-        *parameters,
+        alarm_id,
+        organisation_id,
+        DeliveryState.SENT,
     )
 
 
 def supersede(connection: Connection, alarm_id: str, *, now: datetime) -> None:
     """End what is on its way about a closed alarm; what was never sent needs no number in the sequence."""
-    settle_of_alarm(connection, alarm_id, DeliveryState.SUPERSEDED, now=now)
+    connection.run(
+        f"UPDATE deliveries SET state = ?, settled_at = ? WHERE alarm_id = ? AND {_UNSETTLED}",
+        DeliveryState.SUPERSEDED,
+        to_micros(now),
+        alarm_id,
+    )
 
 
 def reconsider(connection: Connection, grant_id: str, *, now: datetime) -> None:

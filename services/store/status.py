@@ -131,17 +131,32 @@ def open_fault(connection: Connection, code: str, subject: str, message: str, *,
     )
 
 
+def end_fault(connection: Connection, code: str, subject: str, *, at: datetime) -> None:
+    """It is well again."""
+    connection.run(
+        "UPDATE faults SET ended_at = ? WHERE code = ? AND subject = ? AND ended_at IS NULL",
+        to_micros(at),
+        code,
+        subject,
+    )
+
+
 def end_faults(connection: Connection, code: str, *, still: set[str], at: datetime) -> None:
     """End the faults of a code whose subject is well again."""
     rows = connection.rows("SELECT subject FROM faults WHERE code = ? AND ended_at IS NULL", code)
     for (subject,) in rows:
         if subject not in still:
-            connection.run(
-                "UPDATE faults SET ended_at = ? WHERE code = ? AND subject = ? AND ended_at IS NULL",
-                to_micros(at),
-                code,
-                subject,
-            )
+            end_fault(connection, code, subject, at=at)
+
+
+def end_news(connection: Connection, code: str, *, before: datetime, at: datetime) -> None:
+    """End the faults of a code that only tell of something that happened, once they are old."""
+    connection.run(
+        "UPDATE faults SET ended_at = ? WHERE code = ? AND opened_at < ? AND ended_at IS NULL",
+        to_micros(at),
+        code,
+        to_micros(before),
+    )
 
 
 def open_faults(connection: Connection) -> list[Fault]:

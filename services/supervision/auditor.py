@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.alarms import answering, chain
+from services.alarms import answering, chain, opening
 from services.domain.alarms import Alarm
 from services.domain.ids import AlarmId
 from services.store import alarms, status
@@ -22,7 +22,13 @@ LATE_AFTER: Final = timedelta(seconds=5)
 ANSWER_WITHDRAWN: Final = "answer_withdrawn"
 NO_NEXT_STEP: Final = "alarm_without_next_step"
 LATE_TIMER: Final = "late_timer"
+BROKER_DROPPED: Final = "broker_dropped_messages"
 AUDITED_AT: Final = "auditor_looked_at"
+
+NEWS: Final = (opening.CONFLICT, BROKER_DROPPED)
+"""Faults that tell of something that happened: there is no "well again" to wait for."""
+
+NEWS_FOR: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +71,8 @@ def report(connection: Connection, findings: Findings, *, now: datetime) -> list
             if status.open_fault(connection, code, subject, message, at=now):
                 new.append(message)
         status.end_faults(connection, code, still=set(subjects), at=now)
+    for code in NEWS:
+        status.end_news(connection, code, before=now - NEWS_FOR, at=now)
     _mend(connection, findings, now=now)
     return new
 

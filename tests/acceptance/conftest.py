@@ -28,7 +28,9 @@ def _needs_mosquitto() -> None:
 @pytest.fixture(scope="session")
 def _needs_the_clients() -> None:
     if missing := missing_programs():
-        pytest.skip(f"NOT TESTED WITH FOREIGN CLIENTS: {', '.join(missing)} missing; apt install mosquitto-clients")
+        pytest.skip(
+            f"NOT TESTED WITH FOREIGN CLIENTS: {', '.join(missing)} missing; apt install mosquitto-clients"
+        )
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -45,9 +45,12 @@ class Peer:
     """One connection that comes back by itself, and what was said on it without an answer."""
 
     def __init__(self, port: int, credentials: Path, *, is_kept: bool = False) -> None:
-        """Args:
-        credentials: Holds key.pem, cert.pem and ca.pem.
-        is_kept: Whether the broker keeps the session while we are away (clean start false).
+        """Not connected yet.
+
+        Args:
+            port: Where the broker listens for our kind.
+            credentials: Holds key.pem, cert.pem and ca.pem; its name is the certificate's CN.
+            is_kept: Whether the broker keeps the session while we are away (clean start false).
         """
         self.is_connected = threading.Event()
         self.unanswered: dict[Any, _Unanswered] = {}
@@ -148,7 +151,9 @@ class Peer:
         client.on_message = self._at_message
         return client
 
-    def _at_connect(self, client: Client, _data: Any, flags: ConnectFlags, reason: Any, _properties: Any) -> None:
+    def _at_connect(
+        self, client: Client, _data: Any, _flags: ConnectFlags, reason: Any, _properties: Any
+    ) -> None:
         if not reason.is_failure:
             client.subscribe([(topic, 1) for topic in self.topics()])
 
@@ -238,7 +243,10 @@ class Partner(Peer):
         with self._lock:
             self._number += 1
             request = f"{self.organisation}-{self._number}"
-        topic, document = f"care/{self.organisation}/action", {"request": request, "action": action, **members}
+        topic, document = (
+            f"care/{self.organisation}/action",
+            {"request": request, "action": action, **members},
+        )
         if is_repeated:
             self.say(request, topic, document)
         else:

@@ -1,8 +1,8 @@
 """``mosquitto_pub`` and ``mosquitto_sub`` as a home or a partner: programs that we did not write.
 
-    with Listener(door, "care/acme/event") as listener:   returns once the broker has taken the subscription
-        publish(door, "up/p1/p1/alarm", {...})            returns once the broker has the message
-        listener.next(lambda said: said["type"] == …)     the first message that fits, each given once
+with Listener(door, "care/acme/event") as listener:   returns once the broker has taken the subscription
+    publish(door, "up/p1/p1/alarm", {...})            returns once the broker has the message
+    listener.next(lambda said: said["type"] == …)     the first message that fits, each given once
 """
 
 import json
@@ -66,7 +66,17 @@ class Listener:
 
     def __init__(self, door: Door, *topics: str, options: Sequence[str] = ()) -> None:
         named = [word for topic in topics for word in ("-t", topic)]
-        self._command = ["stdbuf", "-oL", "mosquitto_sub", "-d", *door.options(), *named, *options, "-F", f"{_MARK}%t %p"]
+        self._command = [
+            "stdbuf",
+            "-oL",
+            "mosquitto_sub",
+            "-d",
+            *door.options(),
+            *named,
+            *options,
+            "-F",
+            f"{_MARK}%t %p",
+        ]
         self._arrivals = _Arrivals()
         self._taken: set[int] = set()
 

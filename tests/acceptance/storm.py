@@ -1,7 +1,7 @@
 """Alarms from a whole town, answers from its partners, and kill -9 in between, all from one seed.
 
-    Rules      who may know what: the town's grants, which the ledgers are judged by
-    Storm      raises alarms at a steady pace, and kills the alarm process or the broker every second or two
+Rules      who may know what: the town's grants, which the ledgers are judged by
+Storm      raises alarms at a steady pace, and kills the alarm process or the broker every second or two
 """
 
 import random
@@ -20,7 +20,14 @@ from tests.acceptance.town import Town
 from tests.support.product import eventually, wait_until
 
 DEVICES_PER_HOME: Final = 3
-KINDS: Final = ("safety.manual", "safety.fall", "safety.inactivity", "care.bed_exit", "care.door", "fire.stove")
+KINDS: Final = (
+    "safety.manual",
+    "safety.fall",
+    "safety.inactivity",
+    "care.bed_exit",
+    "care.door",
+    "fire.stove",
+)
 STEP_WITHIN_SECONDS: Final = 2
 AT_ONCE: Final = 400
 """Alarms without a receipt at which the town waits: nobody there presses faster than it is heard."""
@@ -109,7 +116,7 @@ class Storm:
 
     def blow(self, *, alarms: int, per_second: float) -> None:
         """Raise so many alarms at about this pace, with kills all the while."""
-        chance = random.Random(self.seed)
+        chance = random.Random(self.seed)  # noqa: S311 - chance, not secrecy
         kills_at = time.monotonic() + chance.uniform(*KILL_AFTER_SECONDS)
         started_at, raised = time.monotonic(), 0
         while raised < alarms:
@@ -125,12 +132,12 @@ class Storm:
     def drain(self) -> None:
         """Return when every home has its receipts and the talkative partners have said all they had to."""
         wait_until(
-            lambda: self.unreceipted() == 0, "every alarm has a receipt", within_seconds=DRAINED_WITHIN_SECONDS
+            lambda: self.unreceipted() == 0,
+            "every alarm has a receipt",
+            within_seconds=DRAINED_WITHIN_SECONDS,
         )
         talkative = [self.partners[name] for name in ("acme", "beta", CITY)]
-        wait_until(
-            lambda: not any(partner.unanswered for partner in talkative), "every action has its reply"
-        )
+        wait_until(lambda: not any(partner.unanswered for partner in talkative), "every action has its reply")
         eventually(self._has_nothing_unsettled, "every talkative partner has confirmed all it was sent")
 
     def unreceipted(self) -> int:
@@ -173,9 +180,7 @@ def gathered(town: Town, seed: int) -> Iterator[Storm]:
         homes = [stack.enter_context(town.opened_home(f"hub-{home}")) for home in HOMES]
         partners = {
             name: stack.enter_context(
-                town.opened_partner(
-                    name, reaction=reaction, subscriptions=EVERYTHING if name == NOSY else ()
-                )
+                town.opened_partner(name, reaction=reaction, subscriptions=EVERYTHING if name == NOSY else ())
             )
             for name, reaction in reactions.items()
         }

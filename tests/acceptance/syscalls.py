@@ -1,6 +1,6 @@
 """What a process asked of the kernel, in the order in which it happened, as strace saw it.
 
-    recvfrom(PUBLISH … id) ─> pwrite64(….db-wal … id) ─> fdatasync(….db-wal) = 0 ─> sendto(PUBACK), sendto(receipt … id)
+    recvfrom(PUBLISH … id) ─> pwrite64(….db-wal, … id) ─> fdatasync(….db-wal) = 0 ─> sendto(PUBACK or receipt)
 
 A call has two places in that order, where it began and where it returned: strace splits those that
 another thread's call came into.

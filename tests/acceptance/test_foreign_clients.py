@@ -1,11 +1,12 @@
 """The public contract, played by programs that we did not write: mosquitto_pub and mosquitto_sub.
 
-    mosquitto_pub (home) ──alarm──> product ──event──> mosquitto_sub (partner)
-    mosquitto_sub (home) <─receipt─ product <─action── mosquitto_pub (partner)
+mosquitto_pub (home) ──alarm──> product ──event──> mosquitto_sub (partner)
+mosquitto_sub (home) <─receipt─ product <─action── mosquitto_pub (partner)
 """
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from subprocess import CalledProcessError
 
@@ -60,9 +61,7 @@ def press(door: Door, alarm_id: str, *more: str, kind: str = "safety.manual", **
 
 
 def act(door: Door, request: str, action: str, **members: object) -> None:
-    publish(
-        door, f"care/{door.credentials.name}/action", {"request": request, "action": action, **members}
-    )
+    publish(door, f"care/{door.credentials.name}/action", {"request": request, "action": action, **members})
 
 
 @pytest.mark.parametrize("version", [MQTT_311, MQTT_5])
@@ -70,44 +69,59 @@ def test_from_a_fresh_folder_a_press_is_carried_answered_and_receipted_with_comm
     tmp_path: Path, version: str
 ) -> None:
     with Product(tmp_path / "data") as product:
-        home_files, partner_files = tmp_path / "p-1", tmp_path / "acme"
-        product.ask("home", "add", "h-1", "--address", "Storgatan 1, 1101")
-        product.ask("device", "add", "p-1", "--home", "h-1", "--profile", "safety-alarm", "--position", "pendant")
-        product.ask("device", "enrol", "p-1", "--out", str(home_files))
-        product.ask("org", "add", "acme", "--kind", "care", "--name", "Acme Care")
-        product.ask("org", "credentials", "acme", "--out", str(partner_files))
-        right = ["--org", "acme", "--home", "h-1", "--class", "safety"]
-        grant = product.ask("grant", "add", *right, "--purpose", "to help", "--basis", "contract")["id"]
-        home = Door(port=product.ports["mqtt"], credentials=home_files, version=version)
-        partner = Door(port=product.ports["partner"], credentials=partner_files, version=version)
+        grant = registered_by_hand(product, tmp_path)
+        home = Door(port=product.ports["mqtt"], credentials=tmp_path / "p-1", version=version)
+        partner = Door(port=product.ports["partner"], credentials=tmp_path / "acme", version=version)
+        said = one_alarm_to_its_end(home, partner)
+        states = [row["state"] for row in product.ask("alarm", "list", "--home", "h-1")]
+        is_whole = product.ask("audit", "verify")["ok"]
 
-        with hears(home) as receipts, listens(partner) as said:
-            press(home, "a-1", room="bathroom")
-            stored = receipts.next(receipt("a-1", "stored"))
-            event = said.next(type_is("raised"))
-            act(partner, "r1", "received", event=event["id"])
-            confirmed = said.next(reply("r1"))
-            act(partner, "r2", "acknowledge", alarm=event["subject"], by="operator-17")
-            acknowledged = said.next(reply("r2"))
-            answered = receipts.next(receipt("a-1", "acknowledged"))
-            news = said.next(type_is("acknowledged"))
-            act(partner, "r3", "close", alarm=event["subject"], by="operator-17", note="all well")
-            closed = said.next(reply("r3"))
-            over = receipts.next(receipt("a-1", "closed"))
-            end = said.next(type_is("closed"))
+    raised, alarm = said["raised"], said["raised"]["data"]["alarm"]
+    receipts = [said[f"receipt {status}"] for status in ("stored", "acknowledged", "closed")]
+    assert {receipt["alarm"] for receipt in receipts} == {raised["subject"]} == {alarm["id"]}
+    assert (alarm["home"], alarm["address"]) == ("h-1", "Storgatan 1, 1101")
+    assert (alarm["position"], alarm["device"], alarm["room"]) == ("pendant", "p-1", "bathroom")
+    assert (alarm["class"], alarm["kind"], alarm["test"]) == ("safety", "safety.manual", False)
+    assert raised["data"]["event"]["id"] == "a-1"
+    assert (raised["data"]["grant"], raised["data"]["purpose"]) == (grant, "to help")
+    sequence = [said[kind]["sequence"] for kind in ("raised", "acknowledged", "closed")]
+    assert sequence == [f"{number:020d}" for number in (1, 2, 3)]
+    assert said["receipt acknowledged"]["by"] == "Acme Care"
+    assert all(said[f"reply {request}"]["ok"] for request in ("r1", "r2", "r3"))
+    assert (states, is_whole) == (["closed"], True)
 
-        alarm = event["data"]["alarm"]
-        assert stored["alarm"] == event["subject"] == alarm["id"] == answered["alarm"] == over["alarm"]
-        assert (alarm["home"], alarm["address"]) == ("h-1", "Storgatan 1, 1101")
-        assert (alarm["position"], alarm["device"], alarm["room"]) == ("pendant", "p-1", "bathroom")
-        assert (alarm["class"], alarm["kind"], alarm["test"]) == ("safety", "safety.manual", False)
-        assert event["data"]["event"]["id"] == "a-1"
-        assert (event["data"]["grant"], event["data"]["purpose"]) == (grant, "to help")
-        assert [item["sequence"] for item in (event, news, end)] == [f"{n:020d}" for n in (1, 2, 3)]
-        assert answered["by"] == "Acme Care"
-        assert [item["ok"] for item in (confirmed, acknowledged, closed)] == [True] * 3
-        assert product.ask("alarm", "list", "--home", "h-1")[0]["state"] == "closed"
-        assert product.ask("audit", "verify")["ok"]
+
+def registered_by_hand(product: Product, folder: Path) -> str:
+    """One home and one organisation, by the commands of the contract; returns the grant's id."""
+    device = ["--home", "h-1", "--profile", "safety-alarm", "--position", "pendant"]
+    right = ["--org", "acme", "--home", "h-1", "--class", "safety"]
+    product.ask("home", "add", "h-1", "--address", "Storgatan 1, 1101")
+    product.ask("device", "add", "p-1", *device)
+    product.ask("device", "enrol", "p-1", "--out", str(folder / "p-1"))
+    product.ask("org", "add", "acme", "--kind", "care", "--name", "Acme Care")
+    product.ask("org", "credentials", "acme", "--out", str(folder / "acme"))
+    grant = product.ask("grant", "add", *right, "--purpose", "to help", "--basis", "contract")
+    return str(grant["id"])
+
+
+def one_alarm_to_its_end(home: Door, partner: Door) -> dict[str, Document]:
+    """Press, confirm, acknowledge and close; returns what was heard on the way."""
+    said: dict[str, Document] = {}
+    with hears(home) as receipts, listens(partner) as heard:
+        press(home, "a-1", room="bathroom")
+        said["receipt stored"] = receipts.next(receipt("a-1", "stored"))
+        said["raised"] = event = heard.next(type_is("raised"))
+        act(partner, "r1", "received", event=event["id"])
+        said["reply r1"] = heard.next(reply("r1"))
+        act(partner, "r2", "acknowledge", alarm=event["subject"], by="operator-17")
+        said["reply r2"] = heard.next(reply("r2"))
+        said["receipt acknowledged"] = receipts.next(receipt("a-1", "acknowledged"))
+        said["acknowledged"] = heard.next(type_is("acknowledged"))
+        act(partner, "r3", "close", alarm=event["subject"], by="operator-17", note="all well")
+        said["reply r3"] = heard.next(reply("r3"))
+        said["receipt closed"] = receipts.next(receipt("a-1", "closed"))
+        said["closed"] = heard.next(type_is("closed"))
+    return said
 
 
 def test_the_second_operator_is_told_that_somebody_was_first_who_and_when(shared: Town) -> None:
@@ -152,7 +166,7 @@ def test_an_alarm_that_nobody_answers_goes_to_step_two_and_then_to_the_city(shar
     assert first["subject"] == second["subject"] == last["subject"]
     assert [item["data"]["step"] for item in (first, second)] == [1, 2]
     assert (last["data"]["grant"], last["data"]["alarm"]["address"]) == (None, "h-chain Street 1")
-    assert all(later - earlier >= timedelta(seconds=0.9) for earlier, later in zip(sent, sent[1:], strict=False))
+    assert all(later - earlier >= timedelta(seconds=0.9) for earlier, later in pairwise(sent))
 
 
 def deliveries(town: Town, home: str) -> list[Document]:
@@ -226,8 +240,10 @@ def test_what_has_no_readable_id_gets_no_receipt_but_is_kept_and_told_all_the_sa
         receipts.next(receipt("n-1", "stored"))
 
     assert fault["data"]["alarm"]["kind"] == "technical.fault"
-    assert [item["id"] for item in receipts.documents()] == ["n-1"]
-    assert [item["bytes"] for item in shared.product.ask("quarantine", "list", "--home", "h-noise")] == ["HELP"]
+    assert [(item["id"], item["status"]) for item in receipts.documents()] == [("n-1", "stored")]
+    assert [item["bytes"] for item in shared.product.ask("quarantine", "list", "--home", "h-noise")] == [
+        "HELP"
+    ]
 
 
 def test_a_suspended_device_is_refused_and_told_why_and_heard_again_when_it_is_resumed(shared: Town) -> None:
@@ -289,7 +305,8 @@ def try_to_publish(door: Door, topic: str, message: Document) -> None:
     try:
         publish(door, topic, message)
     except CalledProcessError as error:
-        assert "Not authorized" in str(error.stderr), error.stderr
+        if b"Not authorized" not in error.stderr:
+            raise
 
 
 def test_a_retained_alarm_is_refused_with_the_reason_and_is_not_handed_over_again(shared: Town) -> None:

@@ -1,6 +1,6 @@
 """kill -9 of the alarm process at every named step of the way, and each time the same end.
 
-    press -> [killed somewhere] -> receipt, one event, step 1 told, step 2 told, acknowledged, closed, receipts
+    press -> [killed somewhere] -> receipt, one event, both steps told, acknowledged, closed, receipts
 
 The steps are calls of the product, wrapped by tests/support/faults; production code knows nothing of them.
 Until the PUBACK the home says its alarm only once: the broker has it, and hands it over again.
@@ -9,7 +9,6 @@ Until the PUBACK the home says its alarm only once: the broker has it, and hands
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,7 @@ KILLED = -9
 
 
 @pytest.fixture(scope="module")
-def registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def registered(tmp_path_factory: pytest.TempPathFactory) -> Town:
     """A folder with a home, two steps of a response chain, and nothing said yet."""
     town = Town(Product(tmp_path_factory.mktemp("registered") / "data"))
     town.home("h-1", "p-1")
@@ -34,7 +33,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     town.organisation("second", name="Second Care")
     town.grant("first", "h-1", "safety", step=1, within=1)
     town.grant("second", "h-1", "safety", step=2, within=3600)
-    yield town
+    return town
 
 
 @pytest.mark.parametrize("step", faults.POINTS)
@@ -84,7 +83,9 @@ def test_a_step_that_is_not_where_it_was_is_named() -> None:
 
 
 def test_a_kit_that_cannot_do_what_it_is_told_ends_the_process_aloud(tmp_path: Path) -> None:
-    environment = with_faults(STADSNAV_TEST_KILL_AT="nowhere:1", STADSNAV_TEST_KILL_MARKER=str(tmp_path / "x"))
+    environment = with_faults(
+        STADSNAV_TEST_KILL_AT="nowhere:1", STADSNAV_TEST_KILL_MARKER=str(tmp_path / "x")
+    )
 
     done = subprocess.run(
         [sys.executable, "-c", "print('went on')", "gateway.alarm_process"],

@@ -69,7 +69,8 @@ def summary(ledgers: Ledgers) -> str:
     said = sum(sum(home.times_said.values()) for home in storm.homes)
     seen = {name: len(partner.events) for name, partner in storm.partners.items()}
     return (
-        f"seed {storm.seed}: {ALARMS} alarms said {said} times in {ledgers.seconds:.0f} s, kill -9 of {dict(killed)}; "
+        f"seed {storm.seed}: {ALARMS} alarms said {said} times in {ledgers.seconds:.0f} s, "
+        f"kill -9 of {dict(killed)}; "
         f"{len(ledgers.events)} events, {len(ledgers.alarms)} alarms, {len(ledgers.deliveries)} deliveries; "
         f"attempts seen {seen}"
     )
@@ -126,7 +127,9 @@ def test_nobody_was_told_what_no_grant_covers(ledgers: Ledgers) -> None:
 
     assert untitled == []
     assert ledgers.storm.partners[NOSY].events == []
-    assert {name: partner.elsewhere for name, partner in ledgers.storm.partners.items() if partner.elsewhere} == {}
+    assert {
+        name: partner.elsewhere for name, partner in ledgers.storm.partners.items() if partner.elsewhere
+    } == {}
 
 
 def entitled(alarm: dict[str, Any], escalated: set[str]) -> set[str]:
@@ -135,7 +138,9 @@ def entitled(alarm: dict[str, Any], escalated: set[str]) -> set[str]:
 
 
 def test_every_event_was_told_to_whoever_may_know_or_its_case_was_closed_to_them(ledgers: Ledgers) -> None:
-    seen = {name: {event["id"] for event in partner.events} for name, partner in ledgers.storm.partners.items()}
+    seen = {
+        name: {event["id"] for event in partner.events} for name, partner in ledgers.storm.partners.items()
+    }
     told_closed = {
         name: {event["subject"] for event in partner.of_type("closed")}
         for name, partner in ledgers.storm.partners.items()
@@ -163,7 +168,9 @@ def test_every_event_that_nobody_may_know_of_was_told_to_the_city(ledgers: Ledge
     assert forgotten == []
 
 
-def test_a_partner_that_never_confirms_is_still_being_told_unless_the_case_is_closed(ledgers: Ledgers) -> None:
+def test_a_partner_that_never_confirms_is_still_being_told_unless_the_case_is_closed(
+    ledgers: Ledgers,
+) -> None:
     states = Counter(row["state"] for row in ledgers.deliveries if row["org"] == "mute")
 
     assert set(states) <= {"pending", "sent", "superseded"}

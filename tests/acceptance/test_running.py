@@ -1,20 +1,16 @@
 """The product as it runs: started once, stopped cleanly, and put right again after whatever is done to it."""
 
-import os
-import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.acceptance.conftest import ProductFactory, with_faults
 from tests.acceptance.peers import Home
 from tests.acceptance.town import Town
-from tests.support.product import PROGRAM, NotStartedError, Product, wait_until
+from tests.support.product import PROGRAM, Product, wait_until
 
 STOPS_WITHIN_SECONDS = 10.0
 ORPHANS_END_WITHIN_SECONDS = 5.0
@@ -90,7 +86,9 @@ def press(home: Home, alarm_id: str) -> None:
 def test_an_alarm_process_that_hangs_is_replaced_and_what_came_meanwhile_is_not_lost(
     make_product: ProductFactory,
 ) -> None:
-    product = make_product(environment=with_faults(STADSNAV_TEST_HEARTBEAT_WITHIN_S=str(HEARTBEAT_WITHIN_SECONDS)))
+    product = make_product(
+        environment=with_faults(STADSNAV_TEST_HEARTBEAT_WITHIN_S=str(HEARTBEAT_WITHIN_SECONDS))
+    )
     product.start()
     town = Town(product)
     town.home("h-1", "p-1")

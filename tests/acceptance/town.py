@@ -1,12 +1,13 @@
 """A town as an operator registers it: by commands, before or while the product runs.
 
-    town = Town(product)
-    town.home("h-1", "p-1")                    a home with a safety alarm that has its own connection
-    town.organisation("acme")                  and its certificate
-    grant = town.grant("acme", "h-1", "safety")
-    town.opened_home("p-1")  town.opened_partner("acme")
+town = Town(product)
+town.home("h-1", "p-1")                    a home with a safety alarm that has its own connection
+town.organisation("acme")                  and its certificate
+grant = town.grant("acme", "h-1", "safety")
+town.opened_home("p-1")  town.opened_partner("acme")
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ class Town:
         """Register a home with devices that have a connection each."""
         self.homes({home_id: devices}, profile=profile)
 
-    def homes(self, homes: dict[str, tuple[str, ...]], *, profile: str = "safety-alarm") -> None:
+    def homes(self, homes: Mapping[str, tuple[str, ...]], *, profile: str = "safety-alarm") -> None:
         """Register homes with devices that have a connection each."""
         commands = []
         for home_id, devices in homes.items():
@@ -61,11 +62,15 @@ class Town:
 
     def grants(self, *wanted: tuple[str, str, str], **options: Any) -> list[str]:
         """Grant access to (organisation, home, class), each; returns the grants' ids."""
-        more = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        return self.grants_each([(right, options) for right in wanted])
+
+    def grants_each(self, wanted: Sequence[tuple[tuple[str, str, str], Mapping[str, Any]]]) -> list[str]:
+        """Grant access, each with options of its own; returns the grants' ids."""
         commands = [
             ["grant", "add", "--org", organisation, "--home", home, "--class", data_class]
-            + ["--purpose", "to help", "--basis", "contract", *more]
-            for organisation, home, data_class in wanted
+            + ["--purpose", "to help", "--basis", "contract"]
+            + [word for name, value in options.items() for word in (f"--{name}", str(value))]
+            for (organisation, home, data_class), options in wanted
         ]
         return [row["id"] for row in self.product.ask_all(*commands)]
 

@@ -140,7 +140,7 @@ class Product:
         return [process for process in psutil.process_iter() if self._is_ours(process)]
 
     def child(self, name: str) -> psutil.Process:
-        """The living child of that name, ``alarm``, ``broker`` or ``web``; waits for one that is being started."""
+        """The living ``alarm``, ``broker`` or ``web``; waits for one that is being started."""
         return eventually(lambda: self.find(name), f"the {name} process runs")
 
     def find(self, name: str) -> psutil.Process | None:

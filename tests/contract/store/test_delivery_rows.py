@@ -85,6 +85,20 @@ def test_a_notice_goes_to_a_receiver_over_a_channel_once(settled: Database, noti
     assert waiting(settled) == [first, other, webhook]
 
 
+@pytest.mark.parametrize("end", ENDS)
+def test_only_what_was_withheld_from_a_receiver_waits_again_when_it_is_routed_anew(
+    settled: Database, notice: Notice, end: DeliveryState
+) -> None:
+    with settled.transaction():
+        first = add_delivery(settled, notice)
+        lease(settled, first, sequence=7)
+        deliveries.settle(settled, first.id, end, now=START, reason="x")
+        anew = add_delivery(settled, notice, step=2, next_attempt_at=START + SECOND)
+
+    expected = replace(anew, id=first.id, sequence=7, attempts=1)
+    assert waiting(settled) == ([expected] if end is DeliveryState.WITHHELD else [])
+
+
 def test_due_is_what_is_unsettled_and_whose_time_has_come_the_longest_waiting_first(
     settled: Database, alarm: Alarm
 ) -> None:
@@ -133,7 +147,8 @@ def test_an_ended_delivery_stays_as_it_ended(
         delivery = add_delivery(settled, notice)
         deliveries.settle(settled, delivery.id, first, now=START)
         deliveries.settle(settled, delivery.id, second, now=START)
-        deliveries.settle_of_alarm(settled, notice.alarm_id, second, now=START)
+        deliveries.supersede(settled, notice.alarm_id, now=START)
+        deliveries.confirm_of_alarm(settled, notice.alarm_id, "acme", now=START)
 
     assert [record.state for record in recorded(settled)] == [first]
     assert waiting(settled) == []
@@ -222,26 +237,37 @@ def test_a_notice_was_sent_to_whom_it_has_a_number_for(settled: Database, alarm:
     assert not deliveries.was_sent(settled, "beta", alarm.id)
 
 
-def test_all_of_an_alarm_is_ended_together_or_one_organisations_part(settled: Database, alarm: Alarm) -> None:
+def test_who_evidently_received_has_confirmed_what_it_was_sent_and_nothing_else(
+    settled: Database, alarm: Alarm
+) -> None:
+    with settled.transaction():
+        elsewhere = add_alarm(settled, kind=AlarmKind.FIRE_SMOKE)
+        sent = [
+            lease(settled, add_delivery(settled, add_notice(settled, about), organisation), sequence=number)
+            for about, organisation, number in ((alarm, ACME, 1), (alarm, BETA, 1), (elsewhere, ACME, 2))
+        ]
+        pending = add_delivery(settled, add_notice(settled, alarm))
+        deliveries.confirm_of_alarm(settled, alarm.id, ACME.id, now=START + SECOND)
+
+    assert waiting(settled) == [*sent[1:], pending]
+    assert (recorded(settled)[0].state, recorded(settled)[0].settled_at) == (
+        DeliveryState.CONFIRMED,
+        START + SECOND,
+    )
+
+
+def test_what_is_on_its_way_of_an_alarm_is_superseded_together(settled: Database, alarm: Alarm) -> None:
     with settled.transaction():
         elsewhere = add_delivery(settled, add_notice(settled, add_alarm(settled, kind=AlarmKind.FIRE_SMOKE)))
         notice = add_notice(settled, alarm)
         add_delivery(settled, notice)
         add_delivery(settled, notice, BETA)
         lease(settled, add_delivery(settled, add_notice(settled, alarm)), sequence=1)
-        one = deliveries.settle_of_alarm(
-            settled, alarm.id, DeliveryState.CONFIRMED, now=START, organisation_id=BETA.id
-        )
         deliveries.supersede(settled, alarm.id, now=START)
 
-    states = [(item.organisation_id, item.state) for item in recorded(settled) if item.id != elsewhere.id]
-    assert one == 1
-    assert states == [
-        ("acme", DeliveryState.SUPERSEDED),
-        ("beta", DeliveryState.CONFIRMED),
-        ("acme", DeliveryState.SUPERSEDED),
-    ]
-    assert deliveries.due(settled, START, limit=9) == [elsewhere]
+    states = [record.state for record in recorded(settled) if record.id != elsewhere.id]
+    assert states == [DeliveryState.SUPERSEDED] * 3
+    assert waiting(settled) == [elsewhere]
 
 
 def test_what_waits_under_a_grant_is_due_at_once_when_it_is_reconsidered(

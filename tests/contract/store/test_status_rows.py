@@ -131,3 +131,13 @@ def test_faults_end_when_their_subject_is_well_and_may_come_again(db: Database) 
 
     assert left == [("late_timer", "b"), ("other", "a")]
     assert again
+
+
+def test_one_fault_can_be_ended_alone(db: Database) -> None:
+    with db.transaction():
+        for code, subject in (("late_timer", "a"), ("late_timer", "b"), ("other", "a")):
+            status.open_fault(db, code, subject, "x", at=START)
+        status.end_fault(db, "late_timer", "a", at=START + MINUTE)
+
+    left = [(fault.code, fault.subject) for fault in status.open_faults(db)]
+    assert left == [("late_timer", "b"), ("other", "a")]

@@ -1,6 +1,6 @@
 """Fault points, for tests only: with this folder on its PYTHONPATH the product fails where a test says.
 
-    STADSNAV_TEST_KILL_AT=committed:1       the alarm process kills itself (SIGKILL) the first time it is there
+    STADSNAV_TEST_KILL_AT=committed:1       the alarm process kills itself (SIGKILL) at its first time there
     STADSNAV_TEST_KILL_MARKER=FILE          written just before; while it exists nobody is killed again
     STADSNAV_TEST_SYNCHRONOUS=NORMAL        the store syncs less than it promises
     STADSNAV_TEST_HEARTBEAT_WITHIN_S=3      how long the supervisor waits for a silent child

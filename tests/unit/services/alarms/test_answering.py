@@ -132,7 +132,7 @@ def test_nothing_can_be_done_to_a_closed_alarm(town: Town, answer: Answer) -> No
     town.acknowledge("acme", alarm)
     town.close("acme", alarm)
 
-    with pytest.raises(ImpossibleChangeError, match="is closed.*nothing, it is over"):
+    with pytest.raises(ImpossibleChangeError, match=r"is closed.*nothing, it is over"):
         answer(town, "acme", alarm)
 
     assert town.types_told("acme") == ["raised", "acknowledged", "closed"]

@@ -216,6 +216,7 @@ def tampered(town: Town) -> Alarm:
     town.grant("acme", data_class="technical")
     alarm = town.alarm_of(town.say("p-1", "technical.tamper"))
     town.clear("p-1", "technical.tamper")
+    town.confirm_all("acme")
     return town.alarm(alarm.id)
 
 
@@ -237,6 +238,7 @@ def test_an_answered_condition_of_the_technique_that_returned_is_put_away_too(to
     alarm = town.alarm_of(town.say("p-1", "technical.tamper"))
     town.acknowledge("acme", alarm)
     town.clear("p-1", "technical.tamper")
+    town.confirm_all("acme")
 
     town.wait(PUT_AWAY_AFTER.total_seconds())
 
@@ -252,9 +254,13 @@ def test_answering_a_returned_condition_of_the_technique_keeps_it_on_its_way_out
 
 
 def test_a_condition_that_comes_back_is_not_put_away(town: Town) -> None:
+    town.add_city()
     alarm = tampered(town)
     town.wait(3_600)
     town.say("p-1", "technical.tamper")
+    town.wait(60)
+    for name in ("acme", "the-city"):
+        town.confirm_all(name)
 
     town.wait(PUT_AWAY_AFTER.total_seconds())
 
@@ -266,6 +272,7 @@ def test_a_persons_alarm_is_never_put_away(town: Town, kind: AlarmKind) -> None:
     town.add_city()
     alarm = town.alarm_of(town.say("p-1", kind))
     town.clear("p-1", kind)
+    town.confirm_all("the-city")
 
     town.wait(10 * PUT_AWAY_AFTER.total_seconds())
 
@@ -328,16 +335,3 @@ def test_a_timer_whose_work_was_lost_in_a_crash_fires_again(town: Town) -> None:
     town.turn()
 
     assert town.types_told("beta") == ["raised"]
-
-
-def test_many_timers_that_are_due_at_once_fire_in_turns(town: Town) -> None:
-    town.grant("acme")
-    kinds = [kind for kind in AlarmKind if kind.data_class == "safety"]
-    for kind in kinds:
-        for is_test in (False, True):
-            town.say("p-1", kind, is_test=is_test)
-    town.clock.advance(timedelta(seconds=60))
-
-    fired = [len(town.commit(partial(alarm_rows.take_due_timers, now=town.now, limit=5))) for _ in range(3)]
-
-    assert fired == [5, 3, 0]
