@@ -114,6 +114,7 @@ class Marks:
         self._sent: list[str] = []
         self._listening: set[str | None] = set()
         self._dropped = 0
+        self._newly_dropped = False
         self._arrived = asyncio.Event()
 
     def receipt_sent(self, receipt_id: str | None) -> None:
@@ -143,17 +144,21 @@ class Marks:
             self._arrived.clear()
             sent, self._sent = self._sent, []
             listening, self._listening = self._listening, set()
-            await self._writer.write(partial(self._write, sent=sent, listening=listening))
+            dropped, self._newly_dropped = self._dropped if self._newly_dropped else 0, False
+            await self._writer.write(partial(self._write, sent=sent, listening=listening, dropped=dropped))
             self._homes.noted(sent)
             await asyncio.sleep(SHORTEST_PAUSE.total_seconds())  # a storm of hints is one transaction
 
     def _note_dropped(self, total: int) -> None:
         if total > self._dropped:
             _log.error("broker_dropped_messages", total=total)
+            self._newly_dropped = True
             self._arrived.set()
         self._dropped = total
 
-    def _write(self, connection: Connection, sent: list[str], listening: set[str | None]) -> None:
+    def _write(
+        self, connection: Connection, *, sent: list[str], listening: set[str | None], dropped: int
+    ) -> None:
         now = self._clock.now()
         for receipt_id in sent:
             answers.mark_sent(connection, receipt_id, at=now)
@@ -161,8 +166,8 @@ class Marks:
             deliveries.hurry(connection, now)
         for organisation_id in listening - {None}:
             deliveries.bring_forward(connection, str(organisation_id), now=now)
-        if self._dropped:
-            message = f"The broker has dropped {self._dropped} messages, a queue was full: see docs/broker.md"
+        if dropped:
+            message = f"The broker has dropped {dropped} messages, a queue was full: see docs/broker.md"
             status.open_fault(connection, auditor.BROKER_DROPPED, "broker", message, at=now)
 
 

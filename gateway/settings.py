@@ -16,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as UnreadableSourceError
 
 FILE_NAME: Final = "stadsnav.toml"
 PREFIX: Final = "STADSNAV_"
@@ -96,6 +97,8 @@ def load(folder: Path) -> Settings:
         return _bound_to(folder)()
     except ValidationError as error:
         raise SettingsError([_sentence(detail["loc"], detail["msg"]) for detail in error.errors()]) from None
+    except UnreadableSourceError as error:  # before ValueError, of which it is one
+        raise SettingsError([f"{error}: write a list or a table in {PREFIX}* as JSON"]) from None
     except ValueError as error:  # not TOML
         raise SettingsError([f"{folder / FILE_NAME}: {error}"]) from None
 

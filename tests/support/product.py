@@ -24,7 +24,8 @@ HOST: Final = "127.0.0.1"
 PROGRAM: Final = Path(sys.executable).with_name("stadsnav")
 PATIENCE_SECONDS: Final = 20.0
 POLL_SECONDS: Final = 0.02
-LAST_LINES: Final = 25
+LAST_LINES: Final = 40
+LONGEST_LINE: Final = 500
 
 MARKS: Final = {"alarm": "gateway.alarm_process", "web": "gateway.web_process", "broker": "mosquitto"}
 """What tells a child's command line from the others."""
@@ -84,6 +85,10 @@ class Product:
         """Everything that its processes have said, over all starts."""
         return self.log_file.read_text() if self.log_file.exists() else ""
 
+    def last_lines(self) -> str:
+        """The end of the log, as far as a person would read it."""
+        return "\n".join(line[:LONGEST_LINE] for line in self.log.splitlines()[-LAST_LINES:])
+
     def log_lines(self, event: str) -> list[dict[str, Any]]:
         """The structured log lines of one event."""
         lines = (json.loads(line) for line in self.log.splitlines() if line.startswith("{"))
@@ -121,7 +126,7 @@ class Product:
         return self._process.wait(within_seconds)
 
     def end(self) -> None:
-        """Leave nothing behind, in whatever state it is."""
+        """Leave nothing behind, in whatever state it is; the end of its log is shown with a failed test."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGCONT)
             self._process.send_signal(signal.SIGTERM)
@@ -134,6 +139,7 @@ class Product:
         for process in left:
             process.kill()
         psutil.wait_procs(left, PATIENCE_SECONDS)
+        print(f"--- the end of the log of {self.folder.name}:\n{self.last_lines()}")
 
     def running(self) -> list[psutil.Process]:
         """Every living process with this data folder on its command line, whoever its parent is."""
@@ -219,7 +225,7 @@ class Product:
         assert self._process is not None
         code = self._process.poll()
         if code is not None or FAULT_KIT_BROKEN in self.log:
-            raise NotStartedError(code, "\n".join(self.log.splitlines()[-LAST_LINES:]))
+            raise NotStartedError(code, self.last_lines())
         return ports_file.exists() and ports_file.stat().st_mtime_ns != before
 
     def _is_ours(self, process: psutil.Process) -> bool:

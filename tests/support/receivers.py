@@ -3,6 +3,8 @@
 release ──hand_over──> RecordingChannel.events        ──hand_over_receipt──> RecordingHomes.receipts
 """
 
+from collections.abc import Callable
+
 from services.delivery.cloud_events import CareEvent
 from services.store.answers import HomeReceipt
 
@@ -10,14 +12,19 @@ from services.store.answers import HomeReceipt
 class RecordingChannel:
     """A ``delivery.release.Channel`` that keeps what it was given."""
 
+    check: Callable[[CareEvent], None]
+    """Raises where something must not be told."""
+
     def __init__(self) -> None:
         self.is_up = True
         self.events: list[CareEvent] = []
+        self.check = lambda _: None
 
     def is_available(self) -> bool:
         return self.is_up
 
     def hand_over(self, event: CareEvent) -> None:
+        self.check(event)
         self.events.append(event)
 
     def told(self, organisation_id: str) -> list[CareEvent]:

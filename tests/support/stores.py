@@ -108,11 +108,14 @@ def memory_database() -> SqliteConnection:
     return connection
 
 
-def file_database_maker(folder: Path) -> Callable[[], Path]:
-    """Makes empty stores in files, each a copy of the first: many times faster than migrating each."""
+def file_database_maker(
+    folder: Path, settle: Callable[[SqliteConnection], object] = lambda _: None
+) -> Callable[[], Path]:
+    """Makes stores in files, each a copy of the first, which ``settle`` may fill: that is quick."""
     pattern = folder / "pattern.db"
     connection = SqliteConnection(pattern)
     migrate(connection)
+    settle(connection)
     connection.close()  # the last one to close moves everything into the file
     count = 0
 

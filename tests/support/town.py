@@ -94,11 +94,18 @@ class Town:
     def wait(self, seconds: float) -> None:
         """Let time pass, and do what becomes due at the moment it is due."""
         end = self.now + timedelta(seconds=seconds)
-        while (due_at := deliveries.next_due_at(self.connection)) is not None and self.now < due_at <= end:
-            self.clock.move_to(due_at)
+        while (moment := self._next_moment()) is not None and moment <= end:
+            self.clock.move_to(moment)
             self.turn()
         self.clock.move_to(end)
         self.turn()
+
+    def _next_moment(self) -> datetime | None:
+        """When something is due next; deliveries only while they could leave."""
+        moments = [due_at for _, _, due_at in alarm_rows.timers(self.connection)]
+        if self.channel.is_up:
+            moments.append(deliveries.next_due_at(self.connection) or self.now)
+        return min((moment for moment in moments if moment > self.now), default=None)
 
     @property
     def now(self) -> datetime:
@@ -164,8 +171,7 @@ class Town:
 
     def say(self, device_id: str, kind: str, *, event_id: str | None = None, **more: Any) -> Stored:
         """One alarm message of a device with its own connection; a fresh id unless one is given."""
-        self._said += 1
-        message = AlarmMessage(id=event_id or f"e-{self._said}", kind=kind, **more)
+        message = AlarmMessage(id=event_id or self.next_event_id(), kind=kind, **more)
         return self.commit(self.saying(device_id, message))
 
     def saying(self, device_id: str, message: AlarmMessage) -> Callable[[Connection], Stored]:
@@ -178,6 +184,11 @@ class Town:
             payload=encode_alarm(message),
             now=self.now,
         )
+
+    def next_event_id(self) -> str:
+        """An id that no device has used yet."""
+        self._said += 1
+        return f"e-{self._said}"
 
     def press(self, device_id: str = "p-1") -> Alarm:
         """A person presses the button; the alarm that it opened or joined."""
@@ -198,6 +209,12 @@ class Town:
                 now=self.now,
             )
         )
+
+    def hear(self, device_id: str) -> None:
+        """The device speaks on a lane that is not the status lane."""
+        device = self.device(device_id)
+        profile = self.profiles[device.profile]
+        self.commit(partial(status.heard, device=device, profile=profile, now=self.now))
 
     def look_for_silence(self) -> int:
         return self.commit(partial(silence.look, profiles=self.profiles, now=self.now))

@@ -1,0 +1,349 @@
+"""What each lane makes of an envelope: stored and receipted, or kept aside and told why."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from devices.codecs.own_json import decode_receipt
+from devices.kinds import AlarmKind
+from devices.messages import ALARM_MAX_BYTES, Receipt, ReceiptStatus
+from gateway.intake import Answer
+from gateway.lanes import REPLY_EXPIRY, AlarmLane, PartnerLane, StatusLane
+from services.domain.homes import DeviceState
+from services.store import events, status
+from services.store.events import Quarantined
+from tests.support.sessions import envelope
+from tests.support.town import Town
+
+PRESS = {"id": "e-1", "kind": "safety.manual"}
+RETAINED = "published with the retain flag; publish alarms without it"
+
+
+@pytest.fixture
+def lane(town: Town) -> AlarmLane:
+    return AlarmLane(profiles=town.profiles, clock=town.clock)
+
+
+def handled(
+    town: Town,
+    lane: AlarmLane | StatusLane | PartnerLane,
+    topic: str,
+    payload: bytes | dict[str, Any],
+    *,
+    is_retained: bool = False,
+) -> list[Answer]:
+    raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    item = envelope(topic, raw, is_retained=is_retained)
+    return town.commit(lambda connection: lane.handle(connection, item))
+
+
+def receipt_of(answers: list[Answer]) -> Receipt:
+    [answer] = answers
+    assert answer.topic.startswith("down/")
+    assert answer.topic.endswith("/receipt")
+    return decode_receipt(answer.payload)
+
+
+def quarantined(town: Town) -> list[Quarantined]:
+    """Oldest first."""
+    found = events.quarantined(town.connection, home_id=None, device_id=None, limit=1_000)
+    return list(reversed(found))
+
+
+def counted(town: Town, lane: str = "alarm") -> dict[str, int]:
+    prefix = f"{lane}_"
+    every = events.counters(town.connection)
+    return {name.removeprefix(prefix): value for name, value in every.items() if name.startswith(prefix)}
+
+
+def kinds(town: Town) -> list[AlarmKind]:
+    return [alarm.kind for alarm in town.alarms()]
+
+
+def test_an_alarm_is_stored_counted_and_receipted_on_its_own_topic(town: Town, lane: AlarmLane) -> None:
+    [answer] = handled(town, lane, "up/p-1/p-1/alarm", PRESS)
+
+    [alarm] = town.alarms()
+    assert answer.topic == "down/p-1/p-1/receipt"
+    assert decode_receipt(answer.payload) == Receipt(
+        id="e-1", status=ReceiptStatus.STORED, at=town.now, alarm_id=alarm.id
+    )
+    assert counted(town) == {"received": 1, "stored": 1}
+    assert answer.expiry is None
+
+
+def test_the_bytes_are_kept_as_they_came(town: Town, lane: AlarmLane) -> None:
+    raw = b'{ "kind":"safety.manual",\n "id" : "e-1", "zz": 1 }'
+
+    handled(town, lane, "up/p-1/p-1/alarm", raw)
+
+    assert bytes(town.events()[0].payload) == raw
+
+
+def test_a_duplicate_gets_the_very_same_receipt_and_is_counted_as_one(town: Town, lane: AlarmLane) -> None:
+    first = handled(town, lane, "up/p-1/p-1/alarm", PRESS)
+    town.clock.advance(timedelta(seconds=9))
+
+    again = handled(town, lane, "up/p-1/p-1/alarm", PRESS)
+
+    assert again == first
+    assert counted(town) == {"received": 2, "stored": 1, "duplicate": 1}
+
+
+def test_a_home_hub_speaks_for_a_device_of_its_home(town: Town, lane: AlarmLane) -> None:
+    [answer] = handled(town, lane, "up/hub-1/p-1/alarm", PRESS)
+
+    assert answer.topic == "down/hub-1/p-1/receipt"
+    assert town.alarms()[0].device_id == "p-1"
+
+
+def test_the_later_receipts_go_to_the_connection_that_carried_the_press(town: Town, lane: AlarmLane) -> None:
+    handled(town, lane, "up/hub-1/p-1/alarm", PRESS)
+
+    town.acknowledge(None, town.alarms()[0])
+
+    [receipt] = town.homes.receipts
+    assert (receipt.client_id, receipt.device_id) == ("hub-1", "p-1")
+
+
+@pytest.mark.parametrize(
+    ("topic", "reason", "home_id"),
+    [
+        ("up/hub-1/p-2/alarm", "device p-2 is not registered in this home", "h-1"),
+        ("up/hub-1/x-9/alarm", "device x-9 is not registered in this home", "h-1"),
+        ("up/p-1/s-1/alarm", "p-1 is not a home hub, it speaks only for itself", "h-1"),
+        ("up/x-9/x-9/alarm", "client x-9 is not registered", None),
+    ],
+)
+def test_who_may_not_speak_is_refused_kept_and_told_why(
+    town: Town, lane: AlarmLane, topic: str, reason: str, home_id: str | None
+) -> None:
+    receipt = receipt_of(handled(town, lane, topic, PRESS))
+
+    assert (receipt.id, receipt.status, receipt.reason) == ("e-1", ReceiptStatus.REFUSED, reason)
+    [item] = quarantined(town)
+    assert (item.topic, item.reason, item.home_id, item.external_id) == (topic, reason, home_id, "e-1")
+    assert bytes(item.payload) == json.dumps(PRESS).encode()
+    assert (town.alarms(), counted(town)) == ([], {"received": 1, "quarantined": 1})
+
+
+@pytest.mark.parametrize("state", [DeviceState.SUSPENDED, DeviceState.RETIRED])
+def test_a_device_out_of_service_is_refused(town: Town, lane: AlarmLane, state: DeviceState) -> None:
+    town.set_state("p-1", state)
+
+    receipts = [
+        receipt_of(handled(town, lane, f"up/{client}/p-1/alarm", PRESS)) for client in ("p-1", "hub-1")
+    ]
+
+    assert [receipt.reason for receipt in receipts] == [f"client p-1 is {state}", f"device p-1 is {state}"]
+    assert town.alarms() == []
+
+
+def test_a_retained_alarm_is_refused_since_it_may_be_of_any_time(town: Town, lane: AlarmLane) -> None:
+    receipt = receipt_of(handled(town, lane, "up/p-1/p-1/alarm", PRESS, is_retained=True))
+
+    assert (receipt.status, receipt.reason) == (ReceiptStatus.REFUSED, RETAINED)
+    assert [item.reason for item in quarantined(town)] == [RETAINED]
+    assert town.alarms() == []
+
+
+def test_a_retained_alarm_of_a_stranger_is_refused_as_a_strangers(town: Town, lane: AlarmLane) -> None:
+    receipt = receipt_of(handled(town, lane, "up/x-9/x-9/alarm", PRESS, is_retained=True))
+
+    assert receipt.reason == "client x-9 is not registered"
+
+
+@pytest.mark.parametrize(
+    ("payload", "external_id"),
+    [
+        (b"", None),
+        (b"\x00\xff\xfe", None),
+        (b'{"id": "e-1"', None),
+        (b'{"kind": "safety.manual"}', None),
+        (b'{"id": "e-1"}', "e-1"),
+        (b'{"id": "e-1", "kind": "safety.manual", "state": "perhaps"}', "e-1"),
+        (b'{"id": "e-1", "kind": "safety.manual", "data": {"n": 1' + b"0" * 40 + b"}}", "e-1"),
+        (b" " * (ALARM_MAX_BYTES + 1), None),
+    ],
+    ids=["empty", "no text", "broken", "no id", "no kind", "unknown state", "huge number", "too large"],
+)
+def test_what_cannot_be_read_is_kept_refused_where_it_has_an_id_and_told_to_a_person(
+    town: Town, lane: AlarmLane, payload: bytes, external_id: str | None
+) -> None:
+    town.grant("acme", data_class="technical")
+
+    answers = handled(town, lane, "up/p-1/p-1/alarm", payload)
+
+    [item] = quarantined(town)
+    assert (bytes(item.payload), item.external_id, item.home_id) == (payload, external_id, "h-1")
+    assert [decode_receipt(answer.payload).reason for answer in answers] == (
+        [item.reason] if external_id else []
+    )
+    [told] = town.channel.told("acme")
+    assert told.alarm.kind is AlarmKind.TECHNICAL_FAULT
+    assert told.event is not None
+    assert told.event.text == f"an alarm message could not be read: {item.reason}"
+    assert counted(town) == {"received": 1, "quarantined": 1}
+
+
+def test_a_hubs_unreadable_message_is_a_fault_of_the_device_that_it_spoke_for(
+    town: Town, lane: AlarmLane
+) -> None:
+    handled(town, lane, "up/hub-1/p-1/alarm", b"{")
+
+    assert [alarm.device_id for alarm in town.alarms()] == ["p-1"]
+
+
+def test_unreadable_again_and_again_is_one_alarm(town: Town, lane: AlarmLane) -> None:
+    for _ in range(3):
+        handled(town, lane, "up/p-1/p-1/alarm", b"{")
+
+    assert kinds(town) == [AlarmKind.TECHNICAL_FAULT]
+    assert len(quarantined(town)) == 3
+
+
+def test_a_stranger_cannot_raise_anything_with_what_cannot_be_read(town: Town, lane: AlarmLane) -> None:
+    answers = handled(town, lane, "up/x-9/x-9/alarm", b"{")
+
+    assert (answers, town.alarms(), len(quarantined(town))) == ([], [], 1)
+
+
+@pytest.mark.parametrize("topic", ["up/P-1/P-1/alarm", "up/p-1/alarm", "up/p-1/p-1/alarm/more", "x", ""])
+def test_a_topic_that_is_none_of_ours_is_kept_all_the_same(town: Town, lane: AlarmLane, topic: str) -> None:
+    handled(town, lane, topic, PRESS)
+
+    [item] = quarantined(town)
+    assert item.topic == topic
+    assert "Cannot read topic" in item.reason
+    assert counted(town) == {"received": 1, "quarantined": 1}
+
+
+def test_a_kind_that_nobody_knows_is_stored_not_refused(town: Town, lane: AlarmLane) -> None:
+    receipt = receipt_of(handled(town, lane, "up/p-1/p-1/alarm", {"id": "e-1", "kind": "vendor.x"}))
+
+    assert receipt.status is ReceiptStatus.STORED
+    assert kinds(town) == [AlarmKind.TECHNICAL_FAULT]
+
+
+def test_what_makes_no_sense_beside_a_good_alarm_does_not_stop_it(town: Town, lane: AlarmLane) -> None:
+    odd: dict[str, Any] = PRESS | {
+        "priority": "urgent",
+        "at": "yesterday",
+        "voice": 7,
+        "room": None,
+        "data": [],
+    }
+
+    receipt = receipt_of(handled(town, lane, "up/p-1/p-1/alarm", PRESS | odd))
+
+    assert receipt.status is ReceiptStatus.STORED
+    assert set(town.events()[0].data["unreadable"]) == {"priority", "at", "voice", "data"}
+
+
+def test_a_device_that_raises_an_alarm_has_been_heard_and_one_that_is_refused_has_not(
+    town: Town, lane: AlarmLane
+) -> None:
+    handled(town, lane, "up/p-1/p-1/alarm", PRESS)
+    handled(town, lane, "up/hub-1/p-2/alarm", PRESS)
+    handled(town, lane, "up/s-1/s-1/alarm", PRESS, is_retained=True)
+
+    heard = [status.of_device(town.connection, device_id) is not None for device_id in ("p-1", "p-2", "s-1")]
+    assert heard == [True, False, False]
+
+
+def test_an_alarm_set_aside_by_the_intake_is_kept_refused_and_told_to_a_person(
+    town: Town, lane: AlarmLane
+) -> None:
+    item = envelope("up/p-1/p-1/alarm", json.dumps(PRESS).encode())
+
+    answers = town.commit(lambda connection: lane.set_aside(connection, item, "internal error"))
+
+    assert receipt_of(answers).reason == "internal error"
+    assert kinds(town) == [AlarmKind.TECHNICAL_FAULT]
+    assert counted(town) == {"received": 1, "quarantined": 1}
+
+
+@pytest.fixture
+def status_lane(town: Town) -> StatusLane:
+    return StatusLane(profiles=town.profiles, clock=town.clock)
+
+
+@pytest.mark.parametrize("payload", [b"", {"battery_percent": 12}], ids=["heartbeat", "battery"])
+def test_a_status_is_stored_without_a_receipt(
+    town: Town, status_lane: StatusLane, payload: bytes | dict[str, Any]
+) -> None:
+    answers = handled(town, status_lane, "up/hub-1/p-1/status", payload)
+
+    known = status.of_device(town.connection, "p-1")
+    assert answers == []
+    assert known is not None
+    assert known.last_seen_at == town.now
+    assert counted(town, "status") == {"received": 1, "stored": 1}
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "is_retained", "reason"),
+    [
+        ("up/p-1/p-1/status", b"{", False, "not JSON"),
+        ("up/p-1/p-1/status", b'{"battery_percent": 101}', False, "battery_percent is not a number"),
+        ("up/hub-1/p-2/status", b"", False, "device p-2 is not registered in this home"),
+        ("up/p-1/p-1/status", b"", True, RETAINED),
+        ("up/P/p-1/status", b"", False, "Cannot read topic"),
+    ],
+)
+def test_a_status_that_cannot_be_taken_is_kept_and_raises_nothing(
+    town: Town,
+    status_lane: StatusLane,
+    topic: str,
+    payload: bytes,
+    is_retained: bool,  # noqa: FBT001 - a case
+    reason: str,
+) -> None:
+    answers = handled(town, status_lane, topic, payload, is_retained=is_retained)
+
+    [item] = quarantined(town)
+    assert (item.lane, item.topic) == ("status", topic)
+    assert reason in item.reason
+    assert (answers, town.alarms()) == ([], [])
+    assert status.of_device(town.connection, "p-1") is None
+    assert counted(town, "status") == {"received": 1, "quarantined": 1}
+
+
+@pytest.fixture
+def partner_lane(town: Town) -> PartnerLane:
+    return PartnerLane(clock=town.clock)
+
+
+def test_an_action_is_answered_on_the_organisations_reply_topic_while_it_is_of_use(
+    town: Town, partner_lane: PartnerLane
+) -> None:
+    town.grant("acme")
+    alarm = town.press()
+    ask = {"request": "r1", "action": "acknowledge", "alarm": alarm.id, "by": "Eva"}
+
+    [answer] = handled(town, partner_lane, "care/acme/action", ask)
+
+    assert (answer.topic, answer.expiry) == ("care/acme/reply", REPLY_EXPIRY)
+    assert json.loads(answer.payload) == {"request": "r1", "ok": True}
+
+
+def test_a_refused_action_is_answered_too(town: Town, partner_lane: PartnerLane) -> None:
+    [answer] = handled(town, partner_lane, "care/acme/action", b"{")
+
+    assert json.loads(answer.payload)["error"]["code"] == "unreadable"
+
+
+def test_an_organisation_that_is_not_registered_gets_no_answer(town: Town, partner_lane: PartnerLane) -> None:
+    assert handled(town, partner_lane, "care/eve/action", {"request": "r", "action": "received"}) == []
+
+
+def test_an_action_set_aside_by_the_intake_is_kept(town: Town, partner_lane: PartnerLane) -> None:
+    item = envelope("care/acme/action", b"{}")
+
+    answers = town.commit(lambda connection: partner_lane.set_aside(connection, item, "internal error"))
+
+    [kept] = quarantined(town)
+    assert answers == []
+    assert (kept.lane, kept.client_id, kept.reason) == ("action", "acme", "internal error")
