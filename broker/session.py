@@ -108,6 +108,7 @@ class Session:
         self._connection = 0
         self._link: _Link | None = None
         self.connected = asyncio.Event()
+        self._was_connected_before = False
         self.was_present = False
         """Whether the broker still knew the session at the last connect."""
 
@@ -164,6 +165,9 @@ class Session:
             self.was_present = await link.open()
             self.connected.set()
             _log.info("broker_connected", client=self._plan.client_id[:12], was_present=self.was_present)
+            if self._plan.is_kept and not self.was_present and self._was_connected_before:
+                _log.error("broker_forgot_session", client=self._plan.client_id[:12])
+            self._was_connected_before = True
             callbacks.on_connected()
             reason = await link.lost
             _log.warning("broker_lost", client=self._plan.client_id[:12], reason=reason)

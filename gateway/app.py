@@ -33,7 +33,7 @@ from services.store.writer import Writer
 AT_ONCE: Final = 1_000
 """Messages of a lane that may be unacknowledged at once; the rest waits at the broker, bounded there."""
 
-PER_TRANSACTION: Final[dict[str, int]] = {Lane.ALARM: 100, Lane.STATUS: 20, "partner": 50}
+PER_TRANSACTION: Final[dict[str, int]] = {Lane.ALARM: 100, Lane.STATUS: 10, "partner": 20}
 """Messages per transaction and lane. An alarm waits for at most one transaction of each other lane."""
 
 _Work = Callable[[], Coroutine[None, None, None]]
@@ -118,7 +118,7 @@ async def build(
         writer = Writer(written, release)
         writer.start()
         await stack.enter_async_context(aclosing(writer))
-        marks = pacing.Marks(writer, homes, clock)
+        marks = pacing.Marks(writer, homes, clock, on_arrival=release.allowance.fill)
         lanes: dict[str, tuple[Handler, Session]] = {
             Lane.ALARM: (AlarmLane(profiles=profiles, clock=clock), sessions.alarm),
             Lane.STATUS: (StatusLane(profiles=profiles, clock=clock), sessions.status),
@@ -131,7 +131,7 @@ async def build(
         background: dict[str, _Work] = {
             "marks": marks.run,
             "pacer": partial(pacing.pace, writer, release, clock),
-            "silence": partial(pacing.watch_silence, writer, profiles, clock),
+            "silence": partial(pacing.watch_silence, writer, profiles, clock, is_open=sessions.are_connected),
             "auditor": partial(pacing.audit, writer, audited, clock),
             "checkpoint": partial(pacing.checkpoint, checkpointed),
         }

@@ -9,7 +9,9 @@ copy, and only the self-test is run.
 
 import asyncio
 import ipaddress
+import os
 import secrets
+import signal
 import socket
 import tempfile
 from collections.abc import Callable
@@ -127,14 +129,20 @@ class BrokerKeeper:
                 await self._start_on(self.ports, self._executable())
                 self._on_restart()
                 failures = 0
-            except (mosquitto.BrokerEndedError, mosquitto.BrokerSilentError) as error:
+            except Exception as error:  # noqa: BLE001 - the supervisor's guard: a full disk may have room later
                 _log.error("broker_not_started", reason=str(error))
+                await self._process.stop(deadline=STOP_WITHIN)
 
     async def stop(self) -> None:
         """Let the broker write its state and end."""
         self._is_stopping = True
         if self._process is not None:
             await self._process.stop(deadline=STOP_WITHIN)
+
+    def kill(self) -> None:
+        """End a broker that runs and does not answer; ``run`` starts it again."""
+        if self._process is not None:
+            os.kill(self._process.pid, signal.SIGKILL)
 
     def write_access(self, access: AccessList) -> None:
         """Write who may do what and which certificates no longer hold."""

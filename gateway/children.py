@@ -65,7 +65,10 @@ class Child:
         loop, failures = asyncio.get_running_loop(), 0
         while not self._is_stopping:
             started_at = loop.time()
-            code = await self._run_once()
+            try:
+                code = await self._run_once()
+            except OSError as error:  # no process or pipe to be had just now
+                code = error.errno or -1
             self.ready.clear()
             if self._is_stopping:
                 return

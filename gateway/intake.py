@@ -63,7 +63,8 @@ class Intake:
         self._at_once = at_once
         self._waiting: deque[Envelope] = deque()
         self._arrived = asyncio.Event()
-        self._is_stopping = False
+        self._left: int | None = None
+        """How many are still to be handled before ``run`` ends; None: it does not end."""
 
     def receive(self, envelope: Envelope) -> None:
         """Take an envelope from the session (its ``on_message``)."""
@@ -71,8 +72,8 @@ class Intake:
         self._arrived.set()
 
     def stop(self) -> None:
-        """Handle what has arrived and then end ``run``; the broker keeps whatever comes later."""
-        self._is_stopping = True
+        """Handle what has arrived until now, and then end ``run``; the broker keeps whatever comes later."""
+        self._left = len(self._waiting)
         self._arrived.set()
 
     async def run(self, session: Session) -> None:
@@ -82,9 +83,11 @@ class Intake:
         commit, the error leaves this method, nothing is acknowledged, and the supervisor starts us again:
         the new connection makes the broker hand everything over once more.
         """
-        while not (self._is_stopping and not self._waiting):
+        while self._left != 0:
             await self._arrived.wait()
             batch = self._take()
+            if not batch:
+                continue
             try:
                 answers = await self._writer.write(partial(self._store, batch=batch))
             except _PoisonError:
@@ -96,7 +99,9 @@ class Intake:
 
     def _take(self) -> list[Envelope]:
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._at_once))]
-        if not self._waiting and not self._is_stopping:
+        if self._left is not None:
+            self._left = max(0, self._left - len(batch))
+        elif not self._waiting:
             self._arrived.clear()
         return batch
 

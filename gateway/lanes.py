@@ -37,6 +37,9 @@ from services.supervision import status
 REPLY_EXPIRY: Final = timedelta(seconds=60)
 """A reply is of no use to a partner that was away for longer (MQTT 5 message expiry)."""
 
+UNREADABLE_AGAIN: Final = timedelta(minutes=1)
+"""A home that goes on saying what cannot be read is told of again this often: one may be a call for help."""
+
 RETAINED: Final = "published with the retain flag; publish alarms without it"
 
 _log = structlog.get_logger(__name__)
@@ -77,7 +80,9 @@ class AlarmLane:
         )
         outcome = Outcome.DUPLICATE if stored.is_known else Outcome.STORED
         quarantine.count(connection, Lane.ALARM, outcome)
-        status.heard(connection, device, profile=self._profiles[device.profile], now=now)
+        profile = self._profiles.get(device.profile)
+        if profile is not None:  # one that this version does not have must not undo the alarm
+            status.heard(connection, device, profile=profile, now=now)
         return [_receipt(topic, stored)]
 
     def set_aside(self, connection: Connection, envelope: Envelope, reason: str) -> list[Answer]:
@@ -140,6 +145,7 @@ class AlarmLane:
                 text=f"an alarm message could not be read: {refusal.reason}",
                 data={"topic": envelope.topic},
                 now=now,
+                again_after=UNREADABLE_AGAIN,
             )
         if refusal.external_id is None:
             return []

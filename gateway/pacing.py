@@ -33,6 +33,12 @@ SILENCE_EVERY: Final = timedelta(seconds=10)
 SMALLEST_STEP: Final = timedelta(seconds=2)
 """Time servers slew less than this; what is more was set."""
 
+LARGEST_STEP: Final = timedelta(hours=24)
+"""A clock that jumps further ahead was wrong when it started (a dead battery): what is stored was right, and
+what is due by now is done now."""
+
+SAME_ARRIVAL: Final = timedelta(seconds=2)
+
 CHECKPOINT_EVERY: Final = timedelta(seconds=5)
 
 _log = structlog.get_logger(__name__)
@@ -40,17 +46,23 @@ _log = structlog.get_logger(__name__)
 
 async def pace(writer: Writer, release: Release, clock: Clock) -> None:
     """Fire timers and release what is due, exactly when it is due."""
-    steady = SteadyClock(clock, time.monotonic)
+    steady = SteadyClock(clock, _since_boot_s)
     while True:
         step = steady.step()
         if step:
             _log.warning("clock_was_set", by_s=step.total_seconds())
-            await writer.write(partial(deliveries.shift_due_times, by=step))
+            if step < LARGEST_STEP:
+                await writer.write(partial(deliveries.shift_due_times, by=step))
         await writer.write(partial(chain.fire_due, now=clock.now()))
         pause = LONGEST_PAUSE
         if release.next_due_at is not None:
             pause = min(pause, release.next_due_at - clock.now())
         await asyncio.sleep(max(pause, SHORTEST_PAUSE).total_seconds())
+
+
+def _since_boot_s() -> float:
+    """Seconds that nobody can set, and that go on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class SteadyClock:
@@ -79,13 +91,16 @@ class SteadyClock:
         return since_1970 - timedelta(seconds=self._monotonic_s())
 
 
-async def watch_silence(writer: Writer, profiles: Profiles, clock: Clock) -> None:
-    """Notice devices that have fallen silent."""
-    away = await writer.write(partial(silence.welcome_back, now=clock.now()))
-    _log.info("hub_was_away", seconds=round(away.total_seconds()))
+async def watch_silence(
+    writer: Writer, profiles: Profiles, clock: Clock, *, is_open: Callable[[], bool]
+) -> None:
+    """Notice devices that have fallen silent; while the lanes are not open, nobody can be heard."""
     while True:
-        await asyncio.sleep(SILENCE_EVERY.total_seconds())
-        await writer.write(partial(_look_for_silence, profiles=profiles, clock=clock))
+        if is_open():
+            await writer.write(partial(_look_for_silence, profiles=profiles, clock=clock))
+            await asyncio.sleep(SILENCE_EVERY.total_seconds())
+        else:
+            await asyncio.sleep(LONGEST_PAUSE.total_seconds())
 
 
 async def audit(writer: Writer, reader: SqliteConnection, clock: Clock) -> None:
@@ -107,9 +122,18 @@ async def checkpoint(connection: SqliteConnection) -> None:
 class Marks:
     """Small facts that become rows together: receipts sent, partners that may be listening, drops."""
 
-    def __init__(self, writer: Writer, homes: MqttHomes, clock: Clock) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        homes: MqttHomes,
+        clock: Clock,
+        *,
+        on_arrival: Callable[[str], None] = lambda _organisation_id: None,
+    ) -> None:
         self._writer = writer
         self._homes = homes
+        self._on_arrival = on_arrival
+        self._heard_at: dict[str, datetime] = {}
         self._clock = clock
         self._sent: list[str] = []
         self._listening: set[str | None] = set()
@@ -134,8 +158,7 @@ class Marks:
         if envelope.topic == presence.DROPPED_TOPIC:
             self._note_dropped(int(text) if text.isdecimal() else 0)
         elif (organisation_id := presence.organisation_in(text)) is not None:
-            self._listening.add(organisation_id)
-            self._arrived.set()
+            self._may_listen(organisation_id)
 
     async def run(self) -> None:
         """Write what has come together, until cancelled."""
@@ -148,6 +171,15 @@ class Marks:
             await self._writer.write(partial(self._write, sent=sent, listening=listening, dropped=dropped))
             self._homes.noted(sent)
             await asyncio.sleep(SHORTEST_PAUSE.total_seconds())  # a storm of hints is one transaction
+
+    def _may_listen(self, organisation_id: str) -> None:
+        now, before = self._clock.now(), self._heard_at.get(organisation_id)
+        if before is not None and now - before < SAME_ARRIVAL:
+            return  # one that comes and goes is not told everything each time
+        self._heard_at[organisation_id] = now
+        self._on_arrival(organisation_id)
+        self._listening.add(organisation_id)
+        self._arrived.set()
 
     def _note_dropped(self, total: int) -> None:
         if total > self._dropped:
@@ -173,7 +205,9 @@ class Marks:
 
 def _look_for_silence(connection: Connection, *, profiles: Profiles, clock: Clock) -> None:
     now = clock.now()
-    silence.still_here(connection, now=now)
+    away = silence.welcome_back(connection, now=now)
+    if away > silence.AWAY_AFTER:
+        _log.warning("hub_was_away", seconds=round(away.total_seconds()))
     found = silence.look(connection, profiles=profiles, now=now)
     if found:
         _log.info("devices_silent", count=found)

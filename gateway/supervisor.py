@@ -32,8 +32,7 @@ READY_WITHIN: Final = timedelta(seconds=60)
 FOLLOW_EVERY: Final = timedelta(milliseconds=200)
 """How soon a new organisation or a revoked certificate is known to the broker."""
 
-LISTS_EVERY: Final = timedelta(hours=24)
-"""Revocation lists are written anew this often, long before they run out."""
+BROKER_AWAY_AT_MOST: Final = timedelta(seconds=60)
 
 _log = structlog.get_logger(__name__)
 
@@ -113,6 +112,9 @@ class Supervisor:
                 data_folder.write_ports(self._folder, ports)
                 on_ready(ports)
                 tasks.append(group.create_task(self._follow(keeper, store, children[0]), name="follow"))
+                if self._settings.broker.manage:
+                    watch = self._watch_broker(keeper, children[0])
+                    tasks.append(group.create_task(watch, name="broker watch"))
             await stop.wait()
             _log.info("stopping")
             for child in children:
@@ -123,20 +125,33 @@ class Supervisor:
     async def _follow(self, keeper: BrokerKeeper, store: SqliteConnection, alarm: Child) -> None:
         """Let the broker know what has changed in the registry, also from the command line."""
         version, known = -1, AccessList(organisations=(), revoked={})
-        loop = asyncio.get_running_loop()
-        written_at = loop.time()
         while True:
-            newest = store.data_version()
-            is_old = loop.time() - written_at > LISTS_EVERY.total_seconds()
-            if newest != version or is_old:
+            await asyncio.sleep(FOLLOW_EVERY.total_seconds())
+            try:
+                newest = store.data_version()
+                if newest == version:
+                    continue
                 access = access_list(store, self._clock)
-                if access != known or is_old:
+                if access != known:
                     await alarm.ready.wait()  # a reload while its sessions are away would lose their rights
                     keeper.write_access(access)
                     keeper.reload()
-                    written_at = loop.time()
                 version, known = newest, access
-            await asyncio.sleep(FOLLOW_EVERY.total_seconds())
+            except Exception:  # noqa: BLE001 - the supervisor's guard: tried again at once, and for ever
+                _log.exception("broker_not_told")
+
+    async def _watch_broker(self, keeper: BrokerKeeper, alarm: Child) -> None:
+        """End a broker that runs but has not let the hub in for long; it is started again."""
+        while True:
+            await alarm.ready.wait()
+            while alarm.ready.is_set():  # noqa: ASYNC110 - an event tells when it is set, not when it ends
+                await asyncio.sleep(1.0)
+            try:
+                async with asyncio.timeout(BROKER_AWAY_AT_MOST.total_seconds()):
+                    await alarm.ready.wait()
+            except TimeoutError:
+                _log.error("broker_killed", reason="it does not let the hub in")
+                keeper.kill()
 
 
 async def _all_ready(children: tuple[Child, ...], stop: asyncio.Event) -> None:

@@ -1,7 +1,7 @@
 """The HTTP side: whether the hub lives and whether it works, for load balancers and monitors.
 
 GET /healthz    this process answers
-GET /readyz     200: the alarm process runs and the auditor looked within half a minute; else 503 and why
+GET /readyz     200: the alarm process runs, its lanes are open and the auditor looks; else 503 and why
 """
 
 from datetime import timedelta
@@ -17,6 +17,7 @@ from services.store import events
 from services.store.connection import StoreUnavailableError, from_micros
 from services.store.sqlite import SqliteConnection
 from services.supervision.auditor import AUDITED_AT
+from services.supervision.silence import ALIVE
 
 FRESH: Final = timedelta(seconds=30)
 UNAVAILABLE: Final = 503
@@ -61,9 +62,14 @@ def not_ready_because(folder: DataFolder, clock: Clock) -> list[str]:
         connection = SqliteConnection(folder.database)
         try:
             looked_at = from_micros(events.counter(connection, AUDITED_AT))
+            listened_at = from_micros(events.counter(connection, ALIVE))
         finally:
             connection.close()
     except StoreUnavailableError as error:
         return [str(error)]
-    age = clock.now() - looked_at
-    return [] if age < FRESH else [f"the auditor last looked {age.total_seconds():.0f} s ago"]
+    reasons = []
+    for what, at in (("the lanes were last open", listened_at), ("the auditor last looked", looked_at)):
+        age = clock.now() - at
+        if age > FRESH:
+            reasons.append(f"{what} {age.total_seconds():.0f} s ago")
+    return reasons

@@ -36,7 +36,8 @@ def admit(connection: Connection, client_id: DeviceId, device_id: DeviceId, *, p
     if client_id == device_id:
         return client
     device = registry.device(connection, device_id)
-    if not profiles[client.profile].carries_others:
+    profile = profiles.get(client.profile)
+    if profile is None or not profile.carries_others:
         raise NotAdmittedError(f"{client_id} is not a home hub, it speaks only for itself", client=client)
     if device is None or device.home_id != client.home_id:
         raise NotAdmittedError(f"device {device_id} is not registered in this home", client=client)

@@ -3,14 +3,17 @@
 received = stored + duplicate + quarantined        per lane, always: counted in one transaction
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from devices.kinds import HomeId
 from services.domain.ids import new_id
 from services.store import events
 from services.store.connection import Connection
 from services.store.events import Quarantined
+
+KEPT_A_DAY: Final = 1_000
 
 
 class Outcome(StrEnum):
@@ -39,7 +42,15 @@ def keep(
     payload: bytes,
     now: datetime,
 ) -> None:
-    """Keep a message that could not be taken, and count it."""
+    """Keep a message that could not be taken, and count it.
+
+    Of one client at most ``KEPT_A_DAY``: a device that sends nothing but garbage must not fill the disk
+    of all the others. What is over is counted, not kept.
+    """
+    count(connection, lane, Outcome.QUARANTINED)
+    oldest = events.quarantined_before(connection, client_id, back=KEPT_A_DAY)
+    if oldest is not None and now - oldest < timedelta(days=1):
+        return
     item = Quarantined(
         id=new_id(),
         received_at=now,
@@ -53,4 +64,3 @@ def keep(
         payload=payload,
     )
     events.quarantine(connection, item)
-    count(connection, lane, Outcome.QUARANTINED)

@@ -17,7 +17,7 @@ import msgspec
 from devices.codecs import members as read
 from devices.codecs.errors import PayloadError
 from devices.codecs.rfc3339 import time_text
-from devices.codecs.safe_json import parse_object
+from devices.codecs.safe_json import Harmful, parse_object
 from devices.messages import (
     ALARM_MAX_BYTES,
     EVENT_ID_MAX_LENGTH,
@@ -52,7 +52,8 @@ def decode_alarm(payload: bytes) -> AlarmMessage:
     def take(name: str, reader: read.Reader[T], *, otherwise: T) -> T:
         if members.get(name) is None:
             return otherwise
-        value, note = reader(members[name])
+        member = members[name]
+        value, note = (otherwise, member.reason) if isinstance(member, Harmful) else reader(member)
         if note:
             unreadable[name] = note
         return value

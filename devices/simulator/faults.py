@@ -25,7 +25,7 @@ BROKEN: Final = (
     b"help",
     b'{"kind": "safety.manual"}',
     b'{"id": "ID", "kind": "safety.manual", "state": "loud"}',
-    b'{"id": "ID", "kind": "safety.manual", "data": {"pulse": NaN}}',
+    b'{"id": "ID", "kind": NaN}',
     b'{"id": "ID", "kind": "safety.manual", "text": "\xff"}',
     b"",
 )

@@ -7,6 +7,7 @@ also across a restart.
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from devices.kinds import DataClass
@@ -15,10 +16,12 @@ from services.access import subject_of
 from services.alarms import telling
 from services.domain.alarm_states import AlarmChange, AlarmState, change
 from services.domain.alarms import Alarm, Notice, NoticeType
+from services.domain.ids import AlarmId
 from services.routing import ChainStep, Route
 from services.store import alarms as rows
 from services.store import deliveries, registry, status
 from services.store.alarms import TimerKind
+from services.store.apart import apart
 from services.store.connection import Connection
 
 ASK_AGAIN: Final = timedelta(seconds=60)
@@ -82,6 +85,24 @@ def rest(connection: Connection, alarm: Alarm, *, now: datetime) -> None:
         rows.set_timer(connection, alarm.id, TimerKind.PUT_AWAY, now + PUT_AWAY_AFTER)
 
 
+def nobody_knows(connection: Connection, alarm: Alarm, *, now: datetime) -> bool:
+    """Whether an alarm waits for an answer that nobody may give any more."""
+    is_resting = alarm.state is AlarmState.CLEARED and alarm.data_class is DataClass.TECHNICAL
+    is_answered = alarm.state.is_acknowledged or not alarm.state.is_open
+    if is_answered or is_resting or alarm.escalated_at is not None:
+        return False
+    told = deliveries.told(connection, alarm.id)
+    grants = registry.grants_of_home(connection, alarm.home_id, alarm.data_class)
+    routes = routing.audience(told, [], subject_of(alarm), grants=grants, step=alarm.step, at=now)
+    return bool(told) and not routes
+
+
+def hasten(connection: Connection, alarm: Alarm, *, now: datetime) -> None:
+    """Tell the next step now: everybody who was told has lost the right to know."""
+    if nobody_knows(connection, alarm, now=now):
+        rows.set_timer(connection, alarm.id, TimerKind.ESCALATE, now)
+
+
 def withdraw_answer(connection: Connection, alarm: Alarm, *, now: datetime) -> None:
     """Whoever answered may no longer know of the alarm: the chain goes on at once."""
     state = change(alarm.id, alarm.state, AlarmChange.WITHDRAW)
@@ -93,20 +114,28 @@ def withdraw_answer(connection: Connection, alarm: Alarm, *, now: datetime) -> N
 
 
 def fire_due(connection: Connection, *, now: datetime) -> int:
-    """Do what the timers that are due ask for; returns how many there were."""
+    """Do what the timers that are due ask for; returns how many there were.
+
+    One that cannot be done is tried again a little later, and keeps no other from its turn.
+    """
     due = rows.take_due_timers(connection, now, limit=TIMERS_PER_TURN)
     for alarm_id, kind in due:
-        alarm = rows.get(connection, alarm_id)
-        if alarm is None or not alarm.state.is_open:
-            continue
-        match kind:
-            case TimerKind.ESCALATE if not alarm.state.is_acknowledged:
-                advance(connection, alarm, now=now)
-            case TimerKind.PUT_AWAY if alarm.state is not AlarmState.RAISED:
-                _put_away(connection, alarm, now=now)
-            case _:  # answered meanwhile; the answer took the timer's reason away
-                pass
+        if not apart(connection, "timer", alarm_id, partial(_fire, connection, alarm_id, kind, now=now)):
+            rows.set_timer(connection, alarm_id, kind, now + ASK_AGAIN)
     return len(due)
+
+
+def _fire(connection: Connection, alarm_id: AlarmId, kind: TimerKind, *, now: datetime) -> None:
+    alarm = rows.get(connection, alarm_id)
+    if alarm is None or not alarm.state.is_open:
+        return
+    match kind:
+        case TimerKind.ESCALATE if not alarm.state.is_acknowledged:
+            advance(connection, alarm, now=now)
+        case TimerKind.PUT_AWAY if alarm.state is not AlarmState.RAISED:
+            _put_away(connection, alarm, now=now)
+        case _:  # answered meanwhile; the answer took the timer's reason away
+            pass
 
 
 def _tell_the_city(connection: Connection, alarm: Alarm, *, now: datetime) -> None:

@@ -12,7 +12,7 @@ All of it happens in the caller's one transaction.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -30,6 +30,10 @@ from services.store.connection import Connection
 from services.store.events import Said
 
 CONFLICT: Final = "conflicting_event"
+
+FLOOD_NOTICES: Final = 2_000
+FLOOD_WITHIN: Final = timedelta(seconds=10)
+"""A stuck button: every press is stored and receipted, but no more than so many are told in this time."""
 
 _ACTIVE: Final = {AlarmState.RAISED, AlarmState.ACKNOWLEDGED}
 
@@ -92,10 +96,26 @@ def raise_by_hub(
     text: str,
     data: Mapping[str, Any],
     now: datetime,
+    again_after: timedelta | None = None,
 ) -> AlarmId:
-    """Open an alarm about a device that the hub itself noticed; while it is active, once is enough."""
+    """Open an alarm about a device that the hub itself noticed, or join the open one.
+
+    Args:
+        connection: The caller's transaction.
+        kind: What was noticed.
+        device: About which device.
+        text: For a person to read.
+        data: For a program to read.
+        now: The moment.
+        again_after: Say it again about an active alarm when nothing was said for so long; None: once is
+            enough while it is active.
+    """
     known = rows.open_alarm(connection, device.position_id, kind, is_test=False)
-    if known is not None and known.state in _ACTIVE:
+    if (
+        known is not None
+        and known.state in _ACTIVE
+        and not _is_due_again(connection, known, again_after, now)
+    ):
         return known.id
     event = _event_by_hub(kind, AlarmSignal.RAISED, device=device, text=text, data=data, now=now)
     message = AlarmMessage(id=event.external_id, kind=kind, text=text)
@@ -179,8 +199,9 @@ def _join(
         acknowledgement=alarm.acknowledgement if state.is_acknowledged else None,
     )
     rows.update(connection, alarm)
-    notice = telling.notice_of_event(alarm, NoticeType.REPEATED, event.id, at=event.received_at)
-    telling.tell_audience(connection, alarm, notice)
+    if not _is_flood(connection, alarm, now=event.received_at):
+        notice = telling.notice_of_event(alarm, NoticeType.REPEATED, event.id, at=event.received_at)
+        telling.tell_audience(connection, alarm, notice)
     if is_unanswered_again:
         chain.watch_again(connection, alarm, now=event.received_at)
     return event
@@ -192,7 +213,7 @@ def _return(connection: Connection, event: Event, *, alarm: Alarm | None, client
         return event
     event = replace(event, alarm_id=alarm.id)
     events.insert(connection, event, client_id=client_id)
-    if events.kinds_raised(connection, alarm.id) - {event.kind}:  # a fault of several kinds: one has ended
+    if _is_only_part_of(connection, alarm, event):  # a fault of several kinds: one has ended
         notice = telling.notice_of_event(alarm, NoticeType.UPDATED, event.id, at=event.received_at)
         telling.tell_audience(connection, alarm, notice)
         return event
@@ -202,6 +223,23 @@ def _return(connection: Connection, event: Event, *, alarm: Alarm | None, client
     telling.tell_audience(connection, alarm, notice)
     chain.rest(connection, alarm, now=event.received_at)
     return event
+
+
+def _is_flood(connection: Connection, alarm: Alarm, *, now: datetime) -> bool:
+    """Whether receivers have been told so often of late that once more would only hold up the others."""
+    oldest = rows.notice_before(connection, alarm.id, back=FLOOD_NOTICES)
+    return oldest is not None and now - oldest < FLOOD_WITHIN
+
+
+def _is_due_again(connection: Connection, alarm: Alarm, again_after: timedelta | None, now: datetime) -> bool:
+    return again_after is not None and now - events.last_at(connection, alarm.id) >= again_after
+
+
+def _is_only_part_of(connection: Connection, alarm: Alarm, event: Event) -> bool:
+    """Only ``technical.fault`` gathers events of several kinds: those that this version does not know."""
+    return alarm.kind is AlarmKind.TECHNICAL_FAULT and events.has_raised_other_kind(
+        connection, alarm.id, event.kind
+    )
 
 
 def _event_by_hub(

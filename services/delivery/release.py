@@ -17,8 +17,9 @@ import structlog
 
 from services import audit
 from services.access import may_receive, subject_of
+from services.alarms import chain
 from services.delivery.cloud_events import CareEvent, care_event
-from services.delivery.retry import CLOSED_NEWS_FOR, wait_after
+from services.delivery.retry import CLOSED_NEWS_FOR, WAITS, Allowance, wait_after
 from services.domain.alarms import Alarm, Delivery, DeliveryState
 from services.domain.clock import Clock
 from services.domain.homes import Grant
@@ -28,6 +29,9 @@ from services.store.connection import Connection, StoreUnavailableError
 
 DELIVERIES_PER_COMMIT: Final = 500
 """Bounds how long one transaction can take; the rest is due in the next one, at once."""
+
+REPEATS_PER_COMMIT: Final = 50
+"""Repeats take a small part of any transaction: a fresh alarm waits for at most one of them."""
 
 RECEIPTS_PER_COMMIT: Final = 200
 
@@ -74,6 +78,7 @@ class Release:
         self._source = source
         self._clock = clock
         self.next_due_at: datetime | None = None
+        self.allowance = Allowance()
 
     def prepare(self, connection: Connection) -> Released:
         """Lease what is due, inside the transaction."""
@@ -87,7 +92,7 @@ class Release:
         now = self._clock.now()
         events_out = [
             release_one(connection, delivery, now)
-            for delivery in deliveries.due(connection, now, limit=DELIVERIES_PER_COMMIT)
+            for delivery in self._due(connection, now)
             if self._is_available(delivery.channel)
         ]
         return Released(
@@ -95,6 +100,17 @@ class Release:
             receipts=tuple(answers.unsent_receipts(connection, limit=RECEIPTS_PER_COMMIT)),
             next_due_at=deliveries.next_due_at(connection),
         )
+
+    def _due(self, connection: Connection, now: datetime) -> list[Delivery]:
+        """What was never told; then repeats, as many as each receiver's allowance lets through."""
+        fresh = deliveries.due(connection, now, limit=DELIVERIES_PER_COMMIT, state=DeliveryState.PENDING)
+        again = []
+        for delivery in deliveries.due(connection, now, limit=REPEATS_PER_COMMIT, state=DeliveryState.SENT):
+            if self.allowance.takes_one(delivery.organisation_id, now):
+                again.append(delivery)
+            else:
+                deliveries.postpone(connection, delivery.id, until=now + WAITS[-1])
+        return [*fresh, *again]
 
     def _is_available(self, name: str) -> bool:
         """Whether a channel takes anything now; one that this version does not have never does."""
@@ -195,6 +211,7 @@ def _withhold(connection: Connection, delivery: Delivery, alarm: Alarm, *, now: 
         connection, delivery.id, DeliveryState.WITHHELD, now=now, reason="no grant at the moment of release"
     )
     _note(connection, delivery, alarm, "withheld", purpose="", now=now)
+    chain.hasten(connection, alarm, now=now)
     _log.info("delivery_withheld", delivery_id=delivery.id, organisation_id=delivery.organisation_id)
 
 

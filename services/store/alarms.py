@@ -130,6 +130,27 @@ def answered(connection: Connection) -> list[Alarm]:
     return [_alarm(row) for row in rows]
 
 
+def unanswered(connection: Connection) -> list[Alarm]:
+    """Every open alarm that nobody has answered and the city was not told of, oldest first."""
+    rows = connection.rows(
+        f"""{_ALARM} WHERE a.state <> 'closed' AND a.state IN ('raised', 'cleared')
+              AND a.escalated_at IS NULL ORDER BY a.id"""
+    )
+    return [_alarm(row) for row in rows]
+
+
+def unheard_by_city(connection: Connection, told_before: datetime) -> list[AlarmId]:
+    """Unanswered alarms that the city was told of before a time and has not confirmed."""
+    rows = connection.rows(
+        """SELECT DISTINCT a.id FROM alarms a
+             JOIN notices n ON n.alarm_id = a.id AND n.type = 'escalated'
+             JOIN deliveries d ON d.notice_id = n.id AND d.state IN ('pending', 'sent')
+           WHERE a.state <> 'closed' AND a.state IN ('raised', 'cleared') AND d.created_at < ?""",
+        to_micros(told_before),
+    )
+    return [AlarmId(row[0]) for row in rows]
+
+
 def insert_notice(connection: Connection, notice: Notice) -> None:
     """Insert something to tell."""
     connection.run(
@@ -162,11 +183,19 @@ def notices(connection: Connection, alarm_id: str) -> list[Notice]:
     return [notice_of(row) for row in rows]
 
 
+def notice_before(connection: Connection, alarm_id: str, *, back: int) -> datetime | None:
+    """When the notice was written that has ``back`` younger ones of its alarm; None when there are fewer."""
+    row = connection.row(
+        "SELECT at FROM notices WHERE alarm_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?", alarm_id, back
+    )
+    return from_micros(row[0]) if row else None
+
+
 def opening_notice(connection: Connection, alarm_id: str) -> Notice | None:
     """The first notice of an alarm: what a later step of the chain is told."""
     row = connection.row(
         """SELECT id, alarm_id, event_id, type, at, by_whom, note FROM notices
-           WHERE alarm_id = ? ORDER BY id LIMIT 1""",
+           WHERE alarm_id = ? AND type = 'raised' ORDER BY id LIMIT 1""",
         alarm_id,
     )
     return notice_of(row) if row else None

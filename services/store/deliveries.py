@@ -44,10 +44,13 @@ def insert(connection: Connection, delivery: Delivery, *, at: datetime) -> None:
     )
 
 
-def due(connection: Connection, now: datetime, *, limit: int) -> list[Delivery]:
-    """Unsettled deliveries whose time has come, the longest waiting first."""
+def due(
+    connection: Connection, now: datetime, *, limit: int, state: DeliveryState | None = None
+) -> list[Delivery]:
+    """Unsettled deliveries whose time has come, the longest waiting first; of one state or of both."""
     rows = connection.rows(
-        f"{_DELIVERY} WHERE {_UNSETTLED} AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?",
+        f"""{_DELIVERY} WHERE {_UNSETTLED if state is None else f"state = '{state}'"} AND next_attempt_at <= ?
+            ORDER BY next_attempt_at, id LIMIT ?""",
         to_micros(now),
         limit,
     )
@@ -57,8 +60,9 @@ def due(connection: Connection, now: datetime, *, limit: int) -> list[Delivery]:
 def next_due_at(connection: Connection) -> datetime | None:
     """When the next unsettled delivery or timer is due, whichever is first."""
     row = connection.row(
-        f"""SELECT MIN(due) FROM (SELECT MIN(next_attempt_at) AS due FROM deliveries WHERE {_UNSETTLED}
-                                  UNION ALL SELECT MIN(due_at) FROM timers) AS both_queues"""
+        """SELECT MIN(due) FROM (SELECT MIN(next_attempt_at) AS due FROM deliveries WHERE state = 'pending'
+                                 UNION ALL SELECT MIN(next_attempt_at) FROM deliveries WHERE state = 'sent'
+                                 UNION ALL SELECT MIN(due_at) FROM timers) AS queues"""
     )
     return optional_time(row[0]) if row else None
 

@@ -112,12 +112,21 @@ def senders(connection: Connection, alarm_id: str, *, limit: int) -> list[tuple[
     return [(row[0], DeviceId(row[1]), row[2]) for row in rows]
 
 
-def kinds_raised(connection: Connection, alarm_id: str) -> set[str]:
-    """The kinds that were raised of an alarm, as written: several only of kinds that we do not know."""
-    rows = connection.rows(
-        "SELECT DISTINCT kind FROM events WHERE alarm_id = ? AND signal = 'raised'", alarm_id
+def last_at(connection: Connection, alarm_id: str) -> datetime:
+    """When the newest event of an alarm was received."""
+    row = connection.row(
+        "SELECT received_at FROM events WHERE alarm_id = ? ORDER BY id DESC LIMIT 1", alarm_id
     )
-    return {row[0] for row in rows}
+    assert row is not None  # noqa: S101 - an alarm is written together with its first event
+    return from_micros(row[0])
+
+
+def has_raised_other_kind(connection: Connection, alarm_id: str, kind: str) -> bool:
+    """Whether an event of another kind, as written, was raised of an alarm."""
+    row = connection.row(
+        "SELECT 1 FROM events WHERE alarm_id = ? AND signal = 'raised' AND kind <> ? LIMIT 1", alarm_id, kind
+    )
+    return row is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +162,16 @@ def quarantine(connection: Connection, item: Quarantined) -> None:
         item.reason,
         item.payload,
     )
+
+
+def quarantined_before(connection: Connection, client_id: str, *, back: int) -> datetime | None:
+    """When the ``back``-th youngest message of a client was kept; None when there are fewer."""
+    row = connection.row(
+        "SELECT received_at FROM quarantine WHERE client_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?",
+        client_id,
+        back - 1,
+    )
+    return from_micros(row[0]) if row else None
 
 
 def quarantined(

@@ -13,6 +13,7 @@ every caller gets ``StoreUnavailableError``.
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
@@ -24,6 +25,9 @@ from services.store.sqlite import SqliteConnection
 
 GROUP_LIMIT: Final = 128
 """Units of work per commit: bounds how long the first of a flood waits for its answer."""
+
+BUSY_AT_MOST_SECONDS: Final = 0.1
+GAP_SECONDS: Final = 0.004
 
 _log = structlog.get_logger(__name__)
 
@@ -61,6 +65,7 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._busy_since_s: float | None = None
 
     def start(self) -> None:
         """Begin to take work; call it in the event loop that will await the results."""
@@ -92,6 +97,19 @@ class Writer:
             self._commit(group)
             if is_last:
                 return
+            self._let_others_in()
+
+    def _let_others_in(self) -> None:
+        """Under load leave a gap now and then, for the command line's process to write in."""
+        if self._jobs.empty():
+            self._busy_since_s = None
+            return
+        now_s = time.monotonic()
+        if self._busy_since_s is None:
+            self._busy_since_s = now_s
+        elif now_s - self._busy_since_s > BUSY_AT_MOST_SECONDS:
+            time.sleep(GAP_SECONDS)
+            self._busy_since_s = None
 
     def _gather(self, group: list[_Job]) -> bool:
         """Add what is waiting already; True when the end was among it."""

@@ -6,6 +6,7 @@ opens as a fault that ``doctor`` shows, and mends: an alarm without a next step 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from services.alarms import answering, chain, opening
@@ -13,13 +14,17 @@ from services.domain.alarms import Alarm
 from services.domain.ids import AlarmId
 from services.store import alarms, status
 from services.store.alarms import TimerKind
+from services.store.apart import apart
 from services.store.connection import Connection
 
 EVERY: Final = timedelta(seconds=10)
+HEARD_WITHIN: Final = timedelta(seconds=60)
 LATE_AFTER: Final = timedelta(seconds=5)
 """A timer that has been due for longer than this is not being worked on."""
 
 ANSWER_WITHDRAWN: Final = "answer_withdrawn"
+ABANDONED: Final = "alarm_nobody_may_answer"
+UNHEARD: Final = "city_does_not_confirm"
 NO_NEXT_STEP: Final = "alarm_without_next_step"
 LATE_TIMER: Final = "late_timer"
 BROKER_DROPPED: Final = "broker_dropped_messages"
@@ -41,6 +46,10 @@ class Findings:
     """The organisation that answered may no longer know of them."""
     late: tuple[AlarmId, ...]
     """Their timer is due and nobody takes it."""
+    abandoned: tuple[AlarmId, ...] = ()
+    """Unanswered, and everybody who was told has lost the right to know."""
+    unheard: tuple[AlarmId, ...] = ()
+    """The city was told, and has not confirmed that it heard."""
 
 
 def look(connection: Connection, *, now: datetime) -> Findings:
@@ -51,6 +60,12 @@ def look(connection: Connection, *, now: datetime) -> Findings:
             alarm.id for alarm in alarms.answered(connection) if not _may_still_know(connection, alarm, now)
         ),
         late=tuple(alarms.with_late_timer(connection, now - LATE_AFTER)),
+        abandoned=tuple(
+            alarm.id
+            for alarm in alarms.unanswered(connection)
+            if chain.nobody_knows(connection, alarm, now=now)
+        ),
+        unheard=tuple(alarms.unheard_by_city(connection, now - HEARD_WITHIN)),
     )
 
 
@@ -63,6 +78,16 @@ def report(connection: Connection, findings: Findings, *, now: datetime) -> list
             ANSWER_WITHDRAWN,
             findings.answered_without_right,
             "Who answered alarm {} may not any more",
+        ),
+        (
+            ABANDONED,
+            findings.abandoned,
+            "Nobody who was told of alarm {} may know of it any more; it goes on",
+        ),
+        (
+            UNHEARD,
+            findings.unheard,
+            "Nobody has answered alarm {} and the city does not confirm it: call somebody",
         ),
         (LATE_TIMER, findings.late, "The timer of alarm {} is late; look at the alarm process and the disk"),
     ):
@@ -80,10 +105,18 @@ def report(connection: Connection, findings: Findings, *, now: datetime) -> list
 def _mend(connection: Connection, findings: Findings, *, now: datetime) -> None:
     for alarm_id in findings.without_next_step:
         alarms.set_timer(connection, alarm_id, TimerKind.ESCALATE, now)
-    for alarm_id in findings.answered_without_right:
-        alarm = alarms.get(connection, alarm_id)
-        if alarm is not None and alarm.state.is_acknowledged and not _may_still_know(connection, alarm, now):
-            chain.withdraw_answer(connection, alarm, now=now)
+    for alarm_id in (*findings.abandoned, *findings.answered_without_right):
+        apart(connection, "finding", alarm_id, partial(_go_on, connection, alarm_id, now=now))
+
+
+def _go_on(connection: Connection, alarm_id: AlarmId, *, now: datetime) -> None:
+    """Whoever was told, or answered, may not any more: the chain goes on (judged again, here)."""
+    alarm = alarms.get(connection, alarm_id)
+    if alarm is None:
+        return
+    if alarm.state.is_acknowledged and not _may_still_know(connection, alarm, now):
+        chain.withdraw_answer(connection, alarm, now=now)
+    chain.hasten(connection, alarm, now=now)
 
 
 def _may_still_know(connection: Connection, alarm: Alarm, now: datetime) -> bool:

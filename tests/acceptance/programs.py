@@ -58,6 +58,8 @@ class _Arrivals:
 
     messages: list[tuple[str, str]] = field(default_factory=list)
     is_subscribed: bool = False
+    is_over: bool = False
+    """mosquitto_sub that is told to end can print its last line once more."""
     changed: threading.Condition = field(default_factory=threading.Condition)
 
 
@@ -90,6 +92,7 @@ class Listener:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._arrivals.is_over = True
         self._process.terminate()
         self._process.wait(PATIENCE_SECONDS)
         self._reader.join(PATIENCE_SECONDS)
@@ -134,7 +137,7 @@ class Listener:
                     self._arrivals.changed.notify_all()
 
     def _note(self, line: str) -> None:
-        if line.startswith(_MARK):
+        if line.startswith(_MARK) and not self._arrivals.is_over:
             topic, _, payload = line.removeprefix(_MARK).partition(" ")
             self._arrivals.messages.append((topic, payload))
         elif "Subscribed" in line:

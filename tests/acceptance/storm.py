@@ -34,6 +34,9 @@ AT_ONCE: Final = 400
 
 KILLED: Final = ("alarm", "alarm", "alarm", "broker", "broker")
 KILL_AFTER_SECONDS: Final = (0.6, 1.8)
+KILLS_AT_MOST: Final = 26
+"""Then the rest of the alarms goes through undisturbed: pauses before a restart grow with each."""
+
 TICK_SECONDS: Final = 0.01
 DRAINED_WITHIN_SECONDS: Final = 30.0
 
@@ -75,8 +78,7 @@ def granted(home: str, data_class: str, *, step: int = 1) -> set[str]:
 
 def registered(town: Town) -> None:
     """Register the homes, the organisations and the grants."""
-    for home in HOMES:
-        town.hub_home(home, f"hub-{home}", devices_of(home))
+    town.hub_homes({home: devices_of(home) for home in HOMES})
     for organisation in PARTNERS:
         town.organisation(organisation, kind="city" if organisation == CITY else "care")
     for right in RULES:
@@ -150,6 +152,8 @@ class Storm:
 
     def _killed_something(self, chance: random.Random) -> bool:
         """kill -9, when the chosen process runs at this moment."""
+        if len(self.killed) >= KILLS_AT_MOST:
+            return False
         name = chance.choice(KILLED)
         process = self.town.product.find(name)
         if process is None:

@@ -33,19 +33,19 @@ class Town:
         for home_id, devices in homes.items():
             commands.append(["home", "add", home_id, "--address", f"{home_id} Street 1"])
             for device in devices:
-                position = ["--position", f"position of {device}"]
-                commands += [["device", "add", device, "--home", home_id, "--profile", profile, *position]]
+                commands += [self._device(device, home_id, profile)]
                 commands += [["device", "enrol", device, "--out", str(self.credentials(device))]]
         self.product.ask_all(*commands)
 
-    def hub_home(self, home_id: str, hub: str, devices: tuple[str, ...]) -> None:
-        """Register a home whose devices speak through a home hub."""
-        commands = [["home", "add", home_id, "--address", f"{home_id} Street 1"]]
-        commands += [["device", "add", hub, "--home", home_id, "--profile", "home-hub"]]
-        commands += [["device", "enrol", hub, "--out", str(self.credentials(hub))]]
-        for device in devices:
-            position = ["--position", f"position of {device}"]
-            commands += [["device", "add", device, "--home", home_id, "--profile", "safety-alarm", *position]]
+    def hub_homes(self, homes: Mapping[str, tuple[str, ...]]) -> None:
+        """Register homes whose devices speak through a home hub, named ``hub-{home}``."""
+        commands = []
+        for home_id, devices in homes.items():
+            hub = f"hub-{home_id}"
+            commands += [["home", "add", home_id, "--address", f"{home_id} Street 1"]]
+            commands += [["device", "add", hub, "--home", home_id, "--profile", "home-hub"]]
+            commands += [["device", "enrol", hub, "--out", str(self.credentials(hub))]]
+            commands += [self._device(device, home_id, "safety-alarm") for device in devices]
         self.product.ask_all(*commands)
 
     def organisation(self, organisation_id: str, *, kind: str = "care", name: str | None = None) -> None:
@@ -95,3 +95,7 @@ class Town:
     def opened_partner(self, organisation: str, **options: Any) -> Partner:
         """A partner that is not connected yet; ``options`` as for Partner."""
         return Partner(self.product.ports["partner"], self.credentials(organisation), **options)
+
+    def _device(self, device: str, home_id: str, profile: str) -> list[str]:
+        position = f"position of {device}"
+        return ["device", "add", device, "--home", home_id, "--profile", profile, "--position", position]

@@ -8,9 +8,7 @@ from broker.session import Envelope, Session
 
 def envelope(topic: str, payload: bytes = b"", *, is_retained: bool = False, packet_id: int = 1) -> Envelope:
     """A message as the broker hands it over."""
-    return Envelope(
-        topic=topic, payload=payload, is_retained=is_retained, packet_id=packet_id, connection=1
-    )
+    return Envelope(topic=topic, payload=payload, is_retained=is_retained, packet_id=packet_id, connection=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,7 +153,9 @@ CREATE TABLE deliveries (
     UNIQUE (notice_id, organisation_id, channel)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX gap_free_sequence ON deliveries (organisation_id, sequence) WHERE sequence IS NOT NULL;
-CREATE INDEX due_deliveries ON deliveries (next_attempt_at) WHERE state IN ('pending', 'sent');
+-- Two queues, so that what was never told never waits behind what is told again.
+CREATE INDEX fresh_deliveries ON deliveries (next_attempt_at) WHERE state = 'pending';
+CREATE INDEX repeated_deliveries ON deliveries (next_attempt_at) WHERE state = 'sent';
 CREATE INDEX deliveries_of_alarm ON deliveries (alarm_id, organisation_id);
 
 -- Who has been routed anything of an alarm, and so is kept told.
@@ -204,6 +206,8 @@ CREATE TABLE quarantine (
     reason TEXT NOT NULL,
     payload BLOB NOT NULL
 );
+
+CREATE INDEX quarantine_of_client ON quarantine (client_id, id);
 
 CREATE TABLE counters (
     name TEXT PRIMARY KEY,

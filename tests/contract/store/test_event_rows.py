@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from devices.kinds import HomeId
+from devices.kinds import AlarmKind, HomeId
 from devices.messages import AlarmSignal
 from services.domain.alarms import Event
 from services.domain.ids import new_id
@@ -141,15 +141,15 @@ def test_senders_are_the_homes_presses_newest_first_and_not_what_the_hub_said_it
     assert events.senders(settled, alarm.id, limit=1) == [("hub-1", "p-1", "e-2")]
 
 
-def test_the_kinds_of_an_alarm_are_those_that_were_raised(settled: Database) -> None:
+def test_an_alarm_knows_whether_another_kind_of_it_was_raised(settled: Database) -> None:
     with settled.transaction():
-        alarm = add_alarm(settled)
-        for kind in ("vendor.a", "vendor.b", "vendor.a"):
-            add_event(settled, alarm, kind=kind)
-        add_event(settled, alarm, kind="vendor.c", signal=AlarmSignal.CLEARED)
-        add_event(settled, kind="vendor.d")
+        alarm, other = add_alarm(settled), add_alarm(settled, kind=AlarmKind.SAFETY_FALL)
+        add_event(settled, alarm, kind="vendor.a")
+        add_event(settled, alarm, kind="vendor.b", signal=AlarmSignal.CLEARED)
+        add_event(settled, other, kind="vendor.c")
 
-    assert events.kinds_raised(settled, alarm.id) == {"vendor.a", "vendor.b"}
+    assert not events.has_raised_other_kind(settled, alarm.id, "vendor.a")
+    assert events.has_raised_other_kind(settled, alarm.id, "vendor.b")
 
 
 def test_an_event_hangs_on_a_device_that_exists(db: Database, store: StoreUnderTest) -> None:

@@ -141,3 +141,16 @@ def test_one_fault_can_be_ended_alone(db: Database) -> None:
 
     left = [(fault.code, fault.subject) for fault in status.open_faults(db)]
     assert left == [("late_timer", "b"), ("other", "a")]
+
+
+def test_faults_that_only_tell_of_something_end_once_they_are_old(db: Database) -> None:
+    with db.transaction():
+        status.open_fault(db, "news", "old", "x", at=START)
+        status.open_fault(db, "news", "fresh", "x", at=START + MINUTE)
+        status.open_fault(db, "other", "old", "x", at=START)
+        status.end_news(db, "news", before=START + MINUTE, at=START + MINUTE)
+
+    assert [(fault.code, fault.subject) for fault in status.open_faults(db)] == [
+        ("other", "old"),
+        ("news", "fresh"),
+    ]

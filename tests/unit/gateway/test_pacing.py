@@ -170,7 +170,7 @@ async def test_silence_is_noticed_by_itself(
     town.clock.advance(timedelta(hours=1))
 
     def watch(writer: Writer) -> Awaitable[None]:
-        return pacing.watch_silence(writer, town.profiles, town.clock)
+        return pacing.watch_silence(writer, town.profiles, town.clock, is_open=lambda: True)
 
     async with running(town, watch) as writer:
         while not events.events(reader, limit=9):

@@ -283,7 +283,25 @@ def test_a_state_that_we_do_not_know_is_refused_and_the_known_ones_are_named(sta
         b'{"id":"p7-1","kind":"k","unknown":' + b"[" * 40 + b"]" * 40 + b"}",
     ],
 )
-def test_json_that_would_do_harm_further_in_is_refused_with_the_id(broken: bytes) -> None:
+def test_a_member_that_would_do_harm_further_in_is_set_aside_and_the_alarm_stands(broken: bytes) -> None:
+    message = decode_alarm(broken)
+
+    assert (message.id, message.kind) == ("p7-1", "k")
+    assert (message.data, message.text) == ({}, "")
+    assert set(message.unreadable) <= {"data", "text"}
+    assert b"unknown" in broken or message.unreadable
+    assert decode_alarm(encode_alarm(message)).id == "p7-1"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b'{"id":"p7-1","kind":NaN}',
+        b'{"id":"p7-1","kind":"\\ud800"}',
+        b'{"id":"p7-1","kind":"k","state":1e999}',
+    ],
+)
+def test_harm_in_what_decides_about_an_alarm_is_refused_with_the_id(broken: bytes) -> None:
     with pytest.raises(PayloadError) as caught:
         decode_alarm(broken)
 

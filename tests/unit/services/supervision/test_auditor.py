@@ -5,13 +5,21 @@ from functools import partial
 
 import pytest
 
+from services.alarms import opening
 from services.domain.alarm_states import AlarmState
 from services.domain.alarms import Alarm
 from services.store import alarms as alarm_rows
 from services.store import status
 from services.store.alarms import TimerKind
 from services.supervision import auditor
-from services.supervision.auditor import ANSWER_WITHDRAWN, LATE_AFTER, LATE_TIMER, NO_NEXT_STEP, Findings
+from services.supervision.auditor import (
+    ANSWER_WITHDRAWN,
+    LATE_AFTER,
+    LATE_TIMER,
+    NEWS_FOR,
+    NO_NEXT_STEP,
+    Findings,
+)
 from tests.support.town import Town
 
 NOTHING = Findings(without_next_step=(), answered_without_right=(), late=())
@@ -185,3 +193,17 @@ def test_a_put_away_timer_is_a_next_step_too(town: Town) -> None:
 
     assert town.timers_of(alarm).keys() == {TimerKind.PUT_AWAY}
     assert look(town) == NOTHING
+
+
+def test_the_news_of_a_conflict_ends_by_itself_after_a_day(town: Town) -> None:
+    town.add_city()
+    for text in ("one", "two"):
+        town.say("p-1", "safety.manual", event_id="e", text=text)
+    town.clock.advance(NEWS_FOR)
+    report(town, NOTHING)
+    before = [code for code, _ in faults(town)]
+
+    town.clock.advance(INSTANT)
+    report(town, NOTHING)
+
+    assert (before, faults(town)) == ([opening.CONFLICT], [])
