@@ -98,10 +98,12 @@ class Intake:
                 session.publish(answer.topic, answer.payload, qos=1, expiry=answer.expiry)
 
     def _take(self) -> list[Envelope]:
-        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._at_once))]
+        number = min(len(self._waiting), self._at_once)
         if self._left is not None:
-            self._left = max(0, self._left - len(batch))
-        elif not self._waiting:
+            number = min(number, self._left)
+            self._left -= number
+        batch = [self._waiting.popleft() for _ in range(number)]
+        if not self._waiting and self._left is None:
             self._arrived.clear()
         return batch
 

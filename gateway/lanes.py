@@ -37,6 +37,9 @@ from services.supervision import status
 REPLY_EXPIRY: Final = timedelta(seconds=60)
 """A reply is of no use to a partner that was away for longer (MQTT 5 message expiry)."""
 
+ACTION_LANE: Final = "action"
+"""What partners' messages are counted under."""
+
 UNREADABLE_AGAIN: Final = timedelta(minutes=1)
 """A home that goes on saying what cannot be read is told of again this often: one may be a call for help."""
 
@@ -204,19 +207,24 @@ class PartnerLane:
     def handle(self, connection: Connection, envelope: Envelope) -> list[Answer]:
         """Carry out an action; its reply, also when it is refused."""
         organisation_id = topics.parse_action_topic(envelope.topic)
-        reply = actions.answer(
-            connection, envelope.payload, organisation_id=organisation_id, now=self._clock.now()
+        organisation = registry.organisation(connection, organisation_id)
+        if organisation is None:
+            return self.set_aside(connection, envelope, f"organisation {organisation_id} is not registered")
+        answered = actions.answer(
+            connection, envelope.payload, organisation=organisation, now=self._clock.now()
         )
-        if reply is None:
-            _log.warning("action_of_unknown_organisation", organisation_id=organisation_id)
-            return []
-        return [Answer(topic=topics.reply_topic(organisation_id), payload=reply, expiry=REPLY_EXPIRY)]
+        if answered.outcome is Outcome.QUARANTINED:
+            self.set_aside(connection, envelope, answered.reason)
+        else:
+            quarantine.count(connection, ACTION_LANE, answered.outcome)
+        topic = topics.reply_topic(organisation_id)
+        return [Answer(topic=topic, payload=answered.reply, expiry=REPLY_EXPIRY)]
 
     def set_aside(self, connection: Connection, envelope: Envelope, reason: str) -> list[Answer]:
         """Keep an action that could not be carried out."""
         quarantine.keep(
             connection,
-            lane="action",
+            lane=ACTION_LANE,
             topic=envelope.topic,
             client_id=envelope.topic.split("/")[1],
             device_id="",

@@ -1,9 +1,13 @@
 """What leaves by MQTT: events for partners, receipts for homes (ports of ``services.delivery.release``).
 
 Events go out with QoS 0, on purpose. The broker keeps QoS 1 messages for a subscriber that is away, and
-a grant that ends meanwhile could not call them back. With QoS 0 it keeps nothing: whoever is connected is
-told now, and whoever was away is told when our own repeat finds it there, if it may still know. What makes
-a delivery certain is the receiver's ``received``, which no broker can give in its place.
+a grant that ends meanwhile could not call them back. With QoS 0 it keeps nothing for whoever is away: that
+one is told when our own repeat finds it there, if it may still know. What makes a delivery certain is the
+receiver's ``received``, which no broker can give in its place.
+
+What is left is a receiver that is connected and does not read: what was handed to its connection before
+the grant ended may still reach it, as a letter already posted would. ``delivery.retry.Allowance`` and the
+keep-alive bound how much that can be.
 """
 
 from collections.abc import Iterable

@@ -15,7 +15,8 @@ from services.alarms import answering
 from services.alarms.answering import Actor
 from services.domain.errors import AlreadyAcknowledgedError, InvalidError, RefusedError
 from services.domain.homes import Organisation
-from services.store import answers, registry
+from services.quarantine import Outcome
+from services.store import answers
 from services.store.connection import Connection
 
 ACTION_MAX_BYTES: Final = 16 * 1024
@@ -76,28 +77,32 @@ def decode(payload: bytes) -> Action:
         raise UnreadableActionError(str(error), _request_in(payload)) from error
 
 
-def answer(connection: Connection, payload: bytes, *, organisation_id: str, now: datetime) -> bytes | None:
-    """Carry out an action and say what came of it; refusals are answers too.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What a partner is told, and what became of its message."""
 
-    Returns:
-        The reply as JSON; None when the sender is not an organisation of ours.
-    """
-    organisation = registry.organisation(connection, organisation_id)
-    if organisation is None:
-        return None
+    reply: bytes
+    outcome: Outcome
+    reason: str = ""
+    """Why it is kept aside."""
+
+
+def answer(connection: Connection, payload: bytes, *, organisation: Organisation, now: datetime) -> Answered:
+    """Carry out an action and say what came of it; refusals are answers too."""
     try:
         action = decode(payload)
     except UnreadableActionError as error:
-        return _refusal(error.request, error)
+        return Answered(reply=_refusal(error.request, error), outcome=Outcome.QUARANTINED, reason=str(error))
     if action.request is None:
-        return _carried_out(connection, action, organisation=organisation, now=now)
+        reply = _carried_out(connection, action, organisation=organisation, now=now)
+        return Answered(reply=reply, outcome=Outcome.STORED)
     known = answers.reply_to(connection, organisation.id, action.request)
     if known is not None:
-        return known
+        return Answered(reply=known, outcome=Outcome.DUPLICATE)
     reply = _carried_out(connection, action, organisation=organisation, now=now)
     if action.action is not Verb.RECEIVED:  # confirming twice is harmless; not worth a row each
         answers.keep_reply(connection, organisation.id, action.request, reply, at=now)
-    return reply
+    return Answered(reply=reply, outcome=Outcome.STORED)
 
 
 def _carried_out(

@@ -90,11 +90,7 @@ class Release:
 
     def _prepared(self, connection: Connection, release_one: _ReleaseOne) -> Released:
         now = self._clock.now()
-        events_out = [
-            release_one(connection, delivery, now)
-            for delivery in self._due(connection, now)
-            if self._is_available(delivery.channel)
-        ]
+        events_out = [release_one(connection, delivery, now) for delivery in self._due(connection, now)]
         return Released(
             events=tuple(event for event in events_out if event is not None),
             receipts=tuple(answers.unsent_receipts(connection, limit=RECEIPTS_PER_COMMIT)),
@@ -106,11 +102,13 @@ class Release:
         fresh = deliveries.due(connection, now, limit=DELIVERIES_PER_COMMIT, state=DeliveryState.PENDING)
         again = []
         for delivery in deliveries.due(connection, now, limit=REPEATS_PER_COMMIT, state=DeliveryState.SENT):
+            if not self._is_available(delivery.channel):
+                continue
             if self.allowance.takes_one(delivery.organisation_id, now):
                 again.append(delivery)
             else:
                 deliveries.postpone(connection, delivery.id, until=now + WAITS[-1])
-        return [*fresh, *again]
+        return [*(delivery for delivery in fresh if self._is_available(delivery.channel)), *again]
 
     def _is_available(self, name: str) -> bool:
         """Whether a channel takes anything now; one that this version does not have never does."""

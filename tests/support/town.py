@@ -249,17 +249,16 @@ class Town:
 
     def ask(self, organisation_id: str, payload: bytes | dict[str, Any]) -> dict[str, Any]:
         """The reply to an action, read."""
-        reply = self.ask_raw(organisation_id, payload)
-        assert reply is not None
-        document = json.loads(reply)
+        document = json.loads(self.ask_raw(organisation_id, payload))
         assert isinstance(document, dict)
         return document
 
-    def ask_raw(self, organisation_id: str, payload: bytes | dict[str, Any]) -> bytes | None:
+    def ask_raw(self, organisation_id: str, payload: bytes | dict[str, Any]) -> bytes:
         raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        return self.commit(
-            partial(actions.answer, payload=raw, organisation_id=organisation_id, now=self.now)
-        )
+        organisation = registry_rows.organisation(self.connection, organisation_id)
+        assert organisation is not None
+        answered = self.commit(partial(actions.answer, payload=raw, organisation=organisation, now=self.now))
+        return answered.reply
 
     def confirm(self, organisation_id: str, notice_id: str) -> dict[str, Any]:
         return self.ask(organisation_id, {"request": "r", "action": "received", "event": notice_id})

@@ -280,3 +280,49 @@ def test_an_alarm_hangs_on_a_device_that_exists(db: Database, store: StoreUnderT
 
     with pytest.raises(store.rule_broken), db.transaction():
         alarms.insert(db, alarm_of(replace(DEVICE, id=DeviceId("ghost"))))
+
+
+def test_the_unanswered_are_open_not_acknowledged_and_not_yet_the_citys(settled: Database) -> None:
+    kinds = iter(AlarmKind)
+    with settled.transaction():
+        made = {state: add_alarm(settled, state=state, kind=next(kinds)) for state in AlarmState}
+        escalated = add_alarm(settled, kind=next(kinds))
+        alarms.update(settled, replace(escalated, escalated_at=START))
+
+    assert alarms.unanswered(settled) == [made[AlarmState.RAISED], made[AlarmState.CLEARED]]
+
+
+def test_the_city_has_not_heard_of_an_unanswered_alarm_whose_escalation_it_does_not_confirm(
+    settled: Database,
+) -> None:
+    with settled.transaction():
+        alarm = add_alarm(settled)
+        raised, escalated = add_notice(settled, alarm), add_notice(settled, alarm, type=NoticeType.ESCALATED)
+        add_delivery(settled, raised)
+        before = alarms.unheard_by_city(settled, START + MINUTE)
+        delivery = add_delivery(settled, escalated)
+        at_once = alarms.unheard_by_city(settled, START)
+        later = alarms.unheard_by_city(settled, START + MINUTE)
+        deliveries.settle(settled, delivery.id, DeliveryState.CONFIRMED, now=START)
+
+    assert (before, at_once, later) == ([], [], [alarm.id])
+    assert alarms.unheard_by_city(settled, START + MINUTE) == []
+
+
+def test_the_time_of_an_earlier_notice_is_known_by_how_many_came_after_it(settled: Database) -> None:
+    with settled.transaction():
+        alarm = add_alarm(settled)
+        for minutes in range(3):
+            add_notice(settled, alarm, at=START + minutes * MINUTE)
+
+    found = [alarms.notice_before(settled, alarm.id, back=back) for back in range(4)]
+    assert found == [START + 2 * MINUTE, START + MINUTE, START, None]
+
+
+def test_what_later_steps_are_told_is_that_it_was_raised(settled: Database) -> None:
+    with settled.transaction():
+        alarm = add_alarm(settled)
+        add_notice(settled, alarm, type=NoticeType.UPDATED)
+        raised = add_notice(settled, alarm)
+
+    assert alarms.opening_notice(settled, alarm.id) == raised

@@ -116,6 +116,15 @@ def test_due_is_what_is_unsettled_and_whose_time_has_come_the_longest_waiting_fi
     assert deliveries.due(settled, later.next_attempt_at, limit=9) == [earlier, now, later]
 
 
+def test_what_was_never_told_and_what_is_told_again_are_due_apart(settled: Database, alarm: Alarm) -> None:
+    with settled.transaction():
+        sent = lease(settled, add_delivery(settled, add_notice(settled, alarm)), sequence=1)
+        fresh = add_delivery(settled, add_notice(settled, alarm))
+
+    assert deliveries.due(settled, START, limit=9, state=DeliveryState.PENDING) == [fresh]
+    assert deliveries.due(settled, START, limit=9, state=DeliveryState.SENT) == [sent]
+
+
 def test_a_lease_is_on_disk_and_due_again_at_its_next_attempt(store: StoreUnderTest, notice: Notice) -> None:
     with store.database.transaction():
         delivery = add_delivery(store.database, notice)

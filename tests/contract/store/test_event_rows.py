@@ -188,3 +188,23 @@ def test_a_mark_in_time_is_replaced_not_added(db: Database) -> None:
         events.set_counter(db, "alive_at", 7)
 
     assert events.counter(db, "alive_at") == 7
+
+
+def test_the_last_word_about_an_alarm_is_its_newest_events(settled: Database) -> None:
+    with settled.transaction():
+        alarm = add_alarm(settled)
+        for seconds in (0, 9):
+            add_event(settled, alarm, received_at=START + timedelta(seconds=seconds))
+        add_event(settled, received_at=START + timedelta(seconds=99))
+
+    assert events.last_at(settled, alarm.id) == START + timedelta(seconds=9)
+
+
+def test_the_time_of_an_earlier_quarantined_message_is_known_by_its_place(db: Database) -> None:
+    with db.transaction():
+        for seconds in range(3):
+            events.quarantine(db, quarantined(received_at=START + timedelta(seconds=seconds)))
+        events.quarantine(db, quarantined(client_id="p-2"))
+
+    found = [events.quarantined_before(db, "p-1", back=back) for back in (1, 3, 4)]
+    assert found == [START + timedelta(seconds=2), START, None]

@@ -189,6 +189,20 @@ async def test_stopping_handles_what_has_arrived_and_then_ends(path: Path) -> No
     assert session.acknowledged == [before, late]
 
 
+async def test_what_goes_on_arriving_does_not_put_off_the_end(path: Path) -> None:
+    session = RecordingSession()
+    before, *after = arrived("before", "after", "and after")
+
+    async with intake_over(path, at_once=1) as intake:
+        intake.receive(before)
+        intake.stop()
+        for message in after:
+            intake.receive(message)
+        await intake.run(session)
+
+    assert session.acknowledged == [before]
+
+
 async def test_an_idle_intake_ends_when_it_is_told_to(path: Path) -> None:
     session = RecordingSession()
 

@@ -11,6 +11,7 @@ from devices.kinds import AlarmKind
 from devices.messages import ALARM_MAX_BYTES, Receipt, ReceiptStatus
 from gateway.intake import Answer
 from gateway.lanes import REPLY_EXPIRY, AlarmLane, PartnerLane, StatusLane
+from services import quarantine
 from services.domain.homes import DeviceState
 from services.store import events, status
 from services.store.events import Quarantined
@@ -206,12 +207,53 @@ def test_a_hubs_unreadable_message_is_a_fault_of_the_device_that_it_spoke_for(
     assert [alarm.device_id for alarm in town.alarms()] == ["p-1"]
 
 
-def test_unreadable_again_and_again_is_one_alarm(town: Town, lane: AlarmLane) -> None:
-    for _ in range(3):
+def test_unreadable_again_and_again_is_one_alarm_that_is_told_again_once_a_minute(
+    town: Town, lane: AlarmLane
+) -> None:
+    town.grant("acme", data_class="technical")
+    for _ in range(7):
         handled(town, lane, "up/p-1/p-1/alarm", b"{")
+        town.clock.advance(timedelta(seconds=20))
 
     assert kinds(town) == [AlarmKind.TECHNICAL_FAULT]
-    assert len(quarantined(town)) == 3
+    assert len(quarantined(town)) == 7
+    assert town.types_told("acme") == ["raised", "repeated", "repeated"]
+
+
+def test_an_alarm_of_a_device_whose_profile_is_gone_is_an_alarm(town: Town, lane: AlarmLane) -> None:
+    town.write(lambda connection: connection.run("UPDATE devices SET profile = 'x' WHERE id = 'p-1'"))
+
+    receipts = [
+        receipt_of(handled(town, lane, f"up/{client}/p-1/alarm", PRESS | {"id": client}))
+        for client in ("p-1", "hub-1")
+    ]
+
+    assert [receipt.status for receipt in receipts] == [ReceiptStatus.STORED] * 2
+
+
+def test_a_home_hub_whose_profile_is_gone_speaks_for_itself_only(town: Town, lane: AlarmLane) -> None:
+    town.write(lambda connection: connection.run("UPDATE devices SET profile = 'x' WHERE id = 'hub-1'"))
+
+    receipt = receipt_of(handled(town, lane, "up/hub-1/p-1/alarm", PRESS))
+
+    assert receipt.reason == "hub-1 is not a home hub, it speaks only for itself"
+
+
+def test_of_one_clients_garbage_only_so_much_is_kept_a_day_and_all_of_it_counted(
+    town: Town, lane: AlarmLane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine, "KEPT_A_DAY", 3)
+    for _ in range(5):
+        handled(town, lane, "up/x-9/x-9/alarm", b"{")
+    handled(town, lane, "up/x-8/x-8/alarm", b"{")
+    kept = [item.client_id for item in quarantined(town)]
+
+    town.clock.advance(timedelta(days=1))
+    handled(town, lane, "up/x-9/x-9/alarm", b"{")
+
+    assert kept == ["x-9", "x-9", "x-9", "x-8"]
+    assert [item.client_id for item in quarantined(town)] == [*kept, "x-9"]
+    assert counted(town) == {"received": 7, "quarantined": 7}
 
 
 def test_a_stranger_cannot_raise_anything_with_what_cannot_be_read(town: Town, lane: AlarmLane) -> None:

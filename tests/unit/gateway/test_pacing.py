@@ -273,3 +273,39 @@ async def test_old_drops_are_not_told_again_when_something_else_is_noted(
 
     assert ended == []
     assert [fault.code for fault in status.open_faults(town.connection)] == [auditor.BROKER_DROPPED]
+
+
+async def test_an_organisation_that_comes_and_goes_is_not_told_everything_each_time(town: Town) -> None:
+    arrivals: list[str] = []
+    line = b"1: New client connected from 10.0.0.7:1 as d (p5, c0, k60, u'CN=acme')."
+    writer = Writer(town.connection, town.release)
+    marks = Marks(writer, MqttHomes(RecordingSession()), town.clock, on_arrival=arrivals.append)
+
+    for _ in range(5):
+        marks.broker_says(envelope(NOTICE, line))
+        town.clock.advance(timedelta(milliseconds=500))
+
+    assert arrivals == ["acme", "acme"]
+
+
+async def test_while_the_lanes_are_not_open_nobody_is_called_silent(
+    town: Town, reader: SqliteConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "SILENCE_EVERY", timedelta(milliseconds=5))
+    monkeypatch.setattr(pacing, "LONGEST_PAUSE", timedelta(milliseconds=5))
+    town.report("p-1")
+    town.clock.advance(timedelta(hours=1))
+    asked: list[bool] = []
+
+    def is_open() -> bool:
+        asked.append(False)
+        return False
+
+    def watch(writer: Writer) -> Awaitable[None]:
+        return pacing.watch_silence(writer, town.profiles, town.clock, is_open=is_open)
+
+    async with running(town, watch) as writer:
+        while len(asked) < 3:
+            await writer.write(nothing)
+
+    assert events.events(reader, limit=9) == []

@@ -335,3 +335,20 @@ def test_a_timer_whose_work_was_lost_in_a_crash_fires_again(town: Town) -> None:
     town.turn()
 
     assert town.types_told("beta") == ["raised"]
+
+
+def test_a_timer_that_cannot_be_done_keeps_no_other_from_its_turn_and_is_tried_again(town: Town) -> None:
+    town.grant("acme")
+    town.grant("acme", home_id="h-2")
+    town.grant("beta", home_id="h-2", step=2)
+    broken, sound = town.press("p-1"), town.press("p-2")
+    town.confirm_all("acme")
+    town.write(lambda connection: connection.run("UPDATE alarms SET voice = '{' WHERE id = ?", broken.id))
+    town.clock.advance(timedelta(seconds=60))
+
+    fired = town.turn()
+
+    assert fired == 2
+    assert town.types_told("beta") == ["raised"]
+    assert town.timers_of(broken) == {TimerKind.ESCALATE: town.now + ASK_AGAIN}
+    assert town.timers_of(sound) == {TimerKind.ESCALATE: town.now + timedelta(seconds=60)}

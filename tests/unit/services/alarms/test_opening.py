@@ -380,3 +380,31 @@ def test_an_organisation_hears_only_of_the_class_that_it_was_granted(
     town.press()
 
     assert town.channel.told("acme") == []
+
+
+def test_a_stuck_button_is_stored_press_by_press_and_told_only_so_often(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "FLOOD_NOTICES", 3)
+    town.grant("acme")
+
+    for _ in range(10):
+        town.press()
+    during = town.types_told("acme")
+    town.clock.advance(opening.FLOOD_WITHIN)
+    alarm = town.press()
+
+    assert len(town.events(alarm_id=alarm.id)) == 11
+    assert during == ["raised", "repeated", "repeated", "repeated"]
+    assert town.types_told("acme") == [*during, "repeated"]
+
+
+def test_a_stuck_button_of_one_alarm_silences_no_other(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "FLOOD_NOTICES", 1)
+    town.grant("acme")
+    for _ in range(5):
+        town.press()
+
+    town.say("p-1", "safety.fall")
+
+    assert town.channel.told("acme")[-1].alarm.kind is AlarmKind.SAFETY_FALL

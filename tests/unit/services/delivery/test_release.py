@@ -9,6 +9,7 @@ from devices.messages import AlarmMessage
 from services import routing
 from services.alarms import telling
 from services.delivery import release as release_module
+from services.delivery import retry
 from services.delivery.retry import CLOSED_NEWS_FOR
 from services.domain.alarms import Alarm, DeliveryState, NoticeType
 from services.store import alarms as alarm_rows
@@ -349,3 +350,77 @@ def test_a_receipt_is_handed_over_until_the_broker_has_it(town: Town) -> None:
     town.turn()
 
     assert (again, town.homes.receipts) == ([receipt], [])
+
+
+def test_what_was_never_told_does_not_wait_behind_what_is_told_again(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release_module, "REPEATS_PER_COMMIT", 1)
+    town.grant("acme")
+    for _ in range(3):
+        town.press()
+    town.clock.advance(15 * SECOND)
+
+    town.press()
+
+    told = town.channel.told("acme")[3:]
+    assert [(event.attempt, event.sequence) for event in told] == [(1, 4), (2, 1)]
+
+
+def test_a_receiver_that_confirms_nothing_gets_no_more_repeats_than_its_allowance(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry.Allowance, "AT_ONCE", 2)
+    monkeypatch.setattr(retry.Allowance, "PER_SECOND", 0)
+    for name in ("acme", "beta"):
+        town.grant(name)
+    for _ in range(3):
+        town.press()
+    town.confirm("beta", town.channel.told("beta")[0].notice.id)
+
+    town.wait(15)
+    town.release.allowance.fill("acme")
+    town.wait(15)
+
+    repeats = [str(event.organisation_id) for event in town.channel.events if event.attempt > 1]
+    assert (repeats.count("acme"), repeats.count("beta")) == (4, 2)
+
+
+def test_while_its_channel_is_away_a_receiver_uses_nothing_of_its_allowance(town: Town) -> None:
+    town.grant("acme")
+    town.press()
+    town.clock.advance(15 * SECOND)
+    town.channel.is_up = False
+    for _ in range(retry.Allowance.AT_ONCE + 1):
+        town.turn()
+
+    town.channel.is_up = True
+    town.commit(partial(deliveries.hurry, now=town.now))
+
+    assert [event.attempt for event in town.channel.told("acme")] == [1, 2]
+
+
+def test_when_everybody_who_was_told_has_lost_the_right_the_next_step_is_told_at_once(town: Town) -> None:
+    grant = town.grant("acme")
+    town.grant("beta", step=2)
+    town.press()
+
+    town.revoke(grant)
+    town.turn()
+    town.turn()
+
+    assert town.types_told("beta") == ["raised"]
+
+
+def test_while_somebody_who_was_told_may_still_answer_the_next_step_waits(town: Town) -> None:
+    grant = town.grant("acme")
+    town.add_organisation("gamma")
+    town.grant("gamma")
+    town.grant("beta", step=2)
+    town.press()
+
+    town.revoke(grant)
+    for _ in range(3):
+        town.turn()
+
+    assert town.types_told("beta") == []

@@ -13,11 +13,14 @@ from services.store import status
 from services.store.alarms import TimerKind
 from services.supervision import auditor
 from services.supervision.auditor import (
+    ABANDONED,
     ANSWER_WITHDRAWN,
+    HEARD_WITHIN,
     LATE_AFTER,
     LATE_TIMER,
     NEWS_FOR,
     NO_NEXT_STEP,
+    UNHEARD,
     Findings,
 )
 from tests.support.town import Town
@@ -207,3 +210,56 @@ def test_the_news_of_a_conflict_ends_by_itself_after_a_day(town: Town) -> None:
     report(town, NOTHING)
 
     assert (before, faults(town)) == ([opening.CONFLICT], [])
+
+
+def test_an_alarm_that_nobody_who_was_told_may_know_of_any_more_goes_on_at_once(town: Town) -> None:
+    town.grant("acme", valid_until=town.now + timedelta(seconds=20))
+    town.grant("beta", step=2)
+    alarm = town.press()
+    town.confirm_all("acme")  # so that no repeat notices it first
+    town.clock.advance(timedelta(seconds=20))
+
+    findings = look(town)
+    [sentence] = report(town, findings)
+    town.turn()
+
+    assert findings.abandoned == (alarm.id,)
+    assert faults(town) == [(ABANDONED, alarm.id)]
+    assert sentence.startswith("Nobody who was told of alarm")
+    assert town.types_told("beta") == ["raised"]
+    assert look(town) == NOTHING
+
+
+def test_a_city_that_does_not_confirm_what_only_it_was_told_is_said_out_loud(town: Town) -> None:
+    town.add_city()
+    alarm = town.press()
+    town.wait(HEARD_WITHIN.total_seconds())
+    on_time = look(town)
+
+    town.clock.advance(INSTANT)
+    findings = look(town)
+    [sentence] = report(town, findings)
+    town.confirm_all("the-city")
+    report(town, look(town))
+
+    assert (on_time.unheard, findings.unheard) == ((), (alarm.id,))
+    assert "the city does not confirm" in sentence
+    assert UNHEARD not in {code for code, _ in faults(town)}
+    assert look(town).unheard == ()
+
+
+def test_a_finding_that_cannot_be_mended_keeps_no_other_from_being_mended(town: Town) -> None:
+    grants = [town.grant("acme"), town.grant("acme", home_id="h-2")]
+    town.grant("beta", home_id="h-2", step=2)
+    broken, sound = town.press("p-1"), town.press("p-2")
+    for alarm in (broken, sound):
+        town.acknowledge("acme", alarm)
+    for grant in grants:
+        town.revoke(grant)
+    findings = look(town)
+    town.write(lambda connection: connection.run("UPDATE alarms SET voice = '{' WHERE id = ?", broken.id))
+
+    report(town, findings)
+    town.turn()
+
+    assert town.types_told("beta") == ["raised"]

@@ -139,3 +139,15 @@ def test_many_silent_devices_are_found_in_turns(town: Town, monkeypatch: pytest.
 
     assert [town.look_for_silence() for _ in range(3)] == [1, 1, 0]
     assert {alarm.device_id for alarm in silent_alarms(town)} == {"p-1", "p-2"}
+
+
+def test_a_device_whose_profile_is_gone_keeps_no_other_from_being_missed(town: Town) -> None:
+    for device_id in ("p-1", "p-2"):
+        town.report(device_id)
+    town.write(lambda connection: connection.run("UPDATE devices SET profile = 'x' WHERE id = 'p-1'"))
+    town.clock.advance(SILENT_AFTER)
+
+    found = [town.look_for_silence() for _ in range(2)]
+
+    assert found == [2, 0]
+    assert [alarm.device_id for alarm in silent_alarms(town)] == ["p-2"]
