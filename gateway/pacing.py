@@ -37,7 +37,7 @@ LARGEST_STEP: Final = timedelta(hours=24)
 """A clock that jumps further ahead was wrong when it started (a dead battery): what is stored was right, and
 what is due by now is done now."""
 
-SAME_ARRIVAL: Final = timedelta(seconds=2)
+SAME_ARRIVAL: Final = timedelta(seconds=1)
 
 CHECKPOINT_EVERY: Final = timedelta(seconds=5)
 
@@ -133,7 +133,8 @@ class Marks:
         self._writer = writer
         self._homes = homes
         self._on_arrival = on_arrival
-        self._heard_at: dict[str, datetime] = {}
+        self._told_at_s: dict[str, float] = {}
+        self._arriving: set[str] = set()
         self._clock = clock
         self._sent: list[str] = []
         self._listening: set[str | None] = set()
@@ -173,10 +174,20 @@ class Marks:
             await asyncio.sleep(SHORTEST_PAUSE.total_seconds())  # a storm of hints is one transaction
 
     def _may_listen(self, organisation_id: str) -> None:
-        now, before = self._clock.now(), self._heard_at.get(organisation_id)
-        if before is not None and now - before < SAME_ARRIVAL:
-            return  # one that comes and goes is not told everything each time
-        self._heard_at[organisation_id] = now
+        """Have it told what waits, at most once a second: coming and going must not cost the others."""
+        if organisation_id in self._arriving:
+            return  # it is told at the end of the second
+        now_s = time.monotonic()
+        wait_s = self._told_at_s.get(organisation_id, 0.0) + SAME_ARRIVAL.total_seconds() - now_s
+        if wait_s <= 0:
+            self._arrives(organisation_id)
+        else:
+            self._arriving.add(organisation_id)
+            asyncio.get_running_loop().call_later(wait_s, self._arrives, organisation_id)
+
+    def _arrives(self, organisation_id: str) -> None:
+        self._arriving.discard(organisation_id)
+        self._told_at_s[organisation_id] = time.monotonic()
         self._on_arrival(organisation_id)
         self._listening.add(organisation_id)
         self._arrived.set()
