@@ -33,8 +33,8 @@ from services.store.writer import Writer
 AT_ONCE: Final = 1_000
 """Messages of a lane that may be unacknowledged at once; the rest waits at the broker, bounded there."""
 
-PER_TRANSACTION: Final[dict[str, int]] = {Lane.ALARM: 100, Lane.STATUS: 10, "partner": 20}
-"""Messages per transaction and lane. An alarm waits for at most one transaction of each other lane."""
+PER_TRANSACTION: Final[dict[str, int]] = {Lane.ALARM: 100, Lane.STATUS: 3, "partner": 5}
+"""Messages per transaction and lane: an alarm waits for at most one transaction of the other lanes."""
 
 _Work = Callable[[], Coroutine[None, None, None]]
 
@@ -125,7 +125,10 @@ async def build(
             "partner": (PartnerLane(clock=clock), sessions.partner),
         }
         intakes = {
-            name: (Intake(writer, handler, at_once=PER_TRANSACTION[name]), session)
+            name: (
+                Intake(writer, handler, at_once=PER_TRANSACTION[name], is_urgent=name == Lane.ALARM),
+                session,
+            )
             for name, (handler, session) in lanes.items()
         }
         background: dict[str, _Work] = {

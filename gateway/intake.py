@@ -49,7 +49,7 @@ class Intake:
     What waits here is bounded by the session's receive maximum: the rest stays at the broker.
     """
 
-    def __init__(self, writer: Writer, handler: Handler, *, at_once: int) -> None:
+    def __init__(self, writer: Writer, handler: Handler, *, at_once: int, is_urgent: bool = False) -> None:
         """Join the parts.
 
         Args:
@@ -57,10 +57,11 @@ class Intake:
             handler: What the lane makes of an envelope.
             at_once: Envelopes per transaction. The other lanes wait while it runs, so it is small where
                 the lane is not urgent.
+            is_urgent: It goes before the other lanes.
         """
-        self._writer = writer
         self._handler = handler
         self._at_once = at_once
+        self._write = partial(writer.write, is_urgent=is_urgent)
         self._waiting: deque[Envelope] = deque()
         self._arrived = asyncio.Event()
         self._left: int | None = None
@@ -89,9 +90,9 @@ class Intake:
             if not batch:
                 continue
             try:
-                answers = await self._writer.write(partial(self._store, batch=batch))
+                answers = await self._write(partial(self._store, batch=batch))
             except _PoisonError:
-                answers = await self._writer.write(partial(self._carefully, batch=batch))
+                answers = await self._write(partial(self._carefully, batch=batch))
             for envelope in batch:
                 session.acknowledge(envelope)
             for answer in answers:

@@ -4,16 +4,18 @@
     await writer.write(work) ──┼─> one thread: BEGIN · work · work · epilogue · COMMIT ─> every caller wakes
     await writer.write(work) ──┘
 
-While one commit waits for the disk the next group gathers, so the load sets the size of the group and
-an idle hub pays for one sync per alarm and no waiting. Work that raises is undone alone (savepoint) and
-its error goes to its caller; the others commit. When the commit itself fails nobody's work is kept and
-every caller gets ``StoreUnavailableError``.
+Urgent work (the alarm lane's) goes first, in groups of its own. While one commit waits for the disk the
+next group gathers, so the load sets the size of the group, and an idle hub pays for one sync per alarm and
+no waiting. When work raises, the group is undone and done again with a savepoint around each piece: that
+one's error goes to its caller, the others commit. So work must bear being run twice. When the commit itself
+fails nobody's work is kept and every caller gets ``StoreUnavailableError``.
 """
 
 import asyncio
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
@@ -25,6 +27,9 @@ from services.store.sqlite import SqliteConnection
 
 GROUP_LIMIT: Final = 128
 """Units of work per commit: bounds how long the first of a flood waits for its answer."""
+
+URGENT_IN_A_ROW: Final = 4
+"""Then what is not urgent has a turn: it must not starve in a flood of alarms."""
 
 BUSY_AT_MOST_SECONDS: Final = 0.1
 GAP_SECONDS: Final = 0.004
@@ -52,6 +57,7 @@ class Epilogue(Protocol):
 class _Job:
     work: Work[Any]
     done: asyncio.Future[Any]
+    is_urgent: bool
     result: Any = None
     error: Exception | None = None
 
@@ -65,6 +71,10 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._urgent: deque[_Job] = deque()
+        self._ordinary: deque[_Job] = deque()
+        self._urgent_in_a_row = 0
+        self._is_ending = False
         self._busy_since_s: float | None = None
 
     def start(self) -> None:
@@ -77,31 +87,53 @@ class Writer:
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, is_urgent: bool = False) -> T:
         """Run ``work`` in a transaction; return when it is on disk.
+
+        Args:
+            work: Called with the open transaction; must bear being called twice.
+            is_urgent: It goes before what is not, and does not share a transaction with it.
 
         Raises:
             StoreUnavailableError: The commit failed; nothing of it is kept.
             Exception: What ``work`` raised; nothing of it is kept.
         """
-        job = _Job(work, asyncio.get_running_loop().create_future())
+        job = _Job(work, asyncio.get_running_loop().create_future(), is_urgent)
         self._jobs.put(job)
         result: T = await job.done
         return result
 
     def _run(self) -> None:
-        """Take groups until told to stop (in the writer's own thread)."""
-        while (first := self._jobs.get()) is not None:
-            group = [first]
-            is_last = self._gather(group)
+        """Take groups until told to stop and nothing is left (in the writer's own thread)."""
+        while group := self._next_group():
             self._commit(group)
-            if is_last:
-                return
             self._let_others_in()
+
+    def _next_group(self) -> list[_Job]:
+        """What is committed next; nothing at the end."""
+        is_idle = not (self._urgent or self._ordinary)
+        self._sort_in(is_waiting=is_idle and not self._is_ending)
+        has_waited = self._ordinary and self._urgent_in_a_row >= URGENT_IN_A_ROW
+        chosen = self._urgent if self._urgent and not has_waited else self._ordinary
+        self._urgent_in_a_row = self._urgent_in_a_row + 1 if chosen is self._urgent else 0
+        return [chosen.popleft() for _ in range(min(len(chosen), GROUP_LIMIT))]
+
+    def _sort_in(self, *, is_waiting: bool) -> None:
+        """Put what has been handed in in its line, waiting for the first when there is nothing to do."""
+        try:
+            job = self._jobs.get(block=is_waiting)
+            while True:
+                if job is None:
+                    self._is_ending = True
+                else:
+                    (self._urgent if job.is_urgent else self._ordinary).append(job)
+                job = self._jobs.get_nowait()
+        except queue.Empty:
+            return
 
     def _let_others_in(self) -> None:
         """Under load leave a gap now and then, for the command line's process to write in."""
-        if self._jobs.empty():
+        if self._jobs.empty() and not (self._urgent or self._ordinary):
             self._busy_since_s = None
             return
         now_s = time.monotonic()
@@ -110,18 +142,6 @@ class Writer:
         elif now_s - self._busy_since_s > BUSY_AT_MOST_SECONDS:
             time.sleep(GAP_SECONDS)
             self._busy_since_s = None
-
-    def _gather(self, group: list[_Job]) -> bool:
-        """Add what is waiting already; True when the end was among it."""
-        while len(group) < GROUP_LIMIT:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return False
-            if job is None:
-                return True
-            group.append(job)
-        return False
 
     def _commit(self, group: list[_Job]) -> None:
         prepared = None

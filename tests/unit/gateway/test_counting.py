@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broker.session import Envelope
 from gateway.lanes import AlarmLane, StatusLane
+from services import quarantine
 from services.domain.homes import DeviceState
 from services.store import events
 from services.store.connection import Connection
@@ -90,8 +92,9 @@ def test_nothing_makes_setting_aside_raise(town: Town, item: Envelope) -> None:
 @settings(in_one_town, max_examples=60)
 @given(mix=st.lists(st.tuples(envelopes, st.booleans()), max_size=12))
 def test_received_is_stored_plus_duplicate_plus_quarantined_after_any_mix(
-    town: Town, mix: list[tuple[Envelope, bool]]
+    town: Town, monkeypatch: pytest.MonkeyPatch, mix: list[tuple[Envelope, bool]]
 ) -> None:
+    monkeypatch.setattr(quarantine, "KEPT_A_DAY", 1_000_000)
     if town.device("s-1").state is DeviceState.IN_SERVICE:
         prepared(town)
     alarm_lane, status_lane = lanes(town)

@@ -258,6 +258,7 @@ def test_a_condition_that_comes_back_is_not_put_away(town: Town) -> None:
     alarm = tampered(town)
     town.wait(3_600)
     town.say("p-1", "technical.tamper")
+    timers = town.timers_of(alarm)
     town.wait(60)
     for name in ("acme", "the-city"):
         town.confirm_all(name)
@@ -265,6 +266,7 @@ def test_a_condition_that_comes_back_is_not_put_away(town: Town) -> None:
     town.wait(PUT_AWAY_AFTER.total_seconds())
 
     assert town.alarm(alarm.id).state is AlarmState.RAISED
+    assert timers.keys() == {TimerKind.ESCALATE}
 
 
 @pytest.mark.parametrize("kind", [AlarmKind.SAFETY_MANUAL, AlarmKind.FIRE_SMOKE, AlarmKind.CARE_DOOR])

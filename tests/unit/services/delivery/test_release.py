@@ -9,8 +9,6 @@ from devices.messages import AlarmMessage
 from services import routing
 from services.alarms import telling
 from services.delivery import release as release_module
-from services.delivery import retry
-from services.delivery.retry import CLOSED_NEWS_FOR
 from services.domain.alarms import Alarm, DeliveryState, NoticeType
 from services.store import alarms as alarm_rows
 from services.store import answers, audit, deliveries, overview
@@ -38,18 +36,6 @@ def press_while_away(town: Town) -> Alarm:
     alarm = town.press()
     town.channel.is_up = True
     return alarm
-
-
-def waits(town: Town, count: int) -> list[float]:
-    """Seconds between the next attempts that acme is handed."""
-    found: list[float] = []
-    last, already = town.now, len(town.channel.told("acme"))
-    while len(found) < count:
-        town.wait(1)
-        if len(town.channel.told("acme")) > already:
-            found.append((town.now - last).total_seconds())
-            last, already = town.now, len(town.channel.told("acme"))
-    return found
 
 
 def test_what_is_released_is_numbered_logged_and_says_by_what_right(town: Town) -> None:
@@ -167,36 +153,6 @@ def test_an_organisation_that_is_no_city_has_no_right_but_its_grants(town: Town)
     assert [record.state for record in records(town, "eve")] == [DeliveryState.WITHHELD]
 
 
-def test_unconfirmed_is_sent_again_every_15_seconds(town: Town) -> None:
-    town.grant("acme")
-    town.press()
-
-    assert waits(town, 4) == [15, 15, 15, 15]
-    attempts = [(told.attempt, told.sequence) for told in town.channel.told("acme")]
-    assert attempts == [(1, 1), (2, 1), (3, 1), (4, 1), (5, 1)]
-
-
-def test_after_a_lost_connection_it_is_tried_at_once_and_then_1_2_5_15_15(town: Town) -> None:
-    town.grant("acme")
-    town.press()
-    town.wait(7)
-
-    town.commit(partial(deliveries.hurry, now=town.now))
-
-    assert len(town.channel.told("acme")) == 2
-    assert waits(town, 5) == [1, 2, 5, 15, 15]
-
-
-def test_only_the_first_attempt_of_a_delivery_is_logged(town: Town) -> None:
-    town.grant("acme")
-    town.press()
-
-    town.wait(60)
-
-    [record] = records(town)
-    assert (record.attempts, actions_logged(town, record.id)) == (5, ["released"])
-
-
 def test_while_its_channel_is_away_a_delivery_stays_due_and_unnumbered(town: Town) -> None:
     town.grant("acme")
     town.channel.is_up = False
@@ -259,38 +215,6 @@ def test_what_is_on_its_way_is_superseded_when_the_alarm_is_closed(town: Town) -
     assert [record.state.value for record in records(town, "beta")] == ["superseded", "superseded", "sent"]
 
 
-def test_the_news_of_a_close_is_repeated_for_an_hour_and_then_expires(town: Town) -> None:
-    town.grant("acme")
-    alarm = town.press()
-    town.acknowledge("acme", alarm)
-    town.close("acme", alarm)
-
-    town.wait(CLOSED_NEWS_FOR.total_seconds())
-    before = records(town)[-1].state
-    town.wait(15)
-    count = len(town.channel.told("acme"))
-    town.wait(120)
-
-    assert (before, records(town)[-1].state) == (DeliveryState.SENT, DeliveryState.EXPIRED)
-    assert len(town.channel.told("acme")) == count
-
-
-def test_a_lease_that_was_never_handed_over_is_repeated_with_the_same_number(town: Town) -> None:
-    """The process dies between its commit and the hand-over."""
-    town.grant("acme")
-    town.channel.is_up = False
-    town.press()
-    town.channel.is_up = True
-    with town.connection.transaction():
-        town.release.prepare(town.connection)
-
-    town.restart(town.connection)
-    town.wait(15)
-
-    [told] = town.channel.told("acme")
-    assert (told.sequence, told.attempt) == (1, 2)
-
-
 def test_a_commit_that_fails_uses_no_number_and_hands_nothing_over(town: Town) -> None:
     town.grant("acme")
 
@@ -350,54 +274,6 @@ def test_a_receipt_is_handed_over_until_the_broker_has_it(town: Town) -> None:
     town.turn()
 
     assert (again, town.homes.receipts) == ([receipt], [])
-
-
-def test_what_was_never_told_does_not_wait_behind_what_is_told_again(
-    town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(release_module, "REPEATS_PER_COMMIT", 1)
-    town.grant("acme")
-    for _ in range(3):
-        town.press()
-    town.clock.advance(15 * SECOND)
-
-    town.press()
-
-    told = town.channel.told("acme")[3:]
-    assert [(event.attempt, event.sequence) for event in told] == [(1, 4), (2, 1)]
-
-
-def test_a_receiver_that_confirms_nothing_gets_no_more_repeats_than_its_allowance(
-    town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retry.Allowance, "AT_ONCE", 2)
-    monkeypatch.setattr(retry.Allowance, "PER_SECOND", 0)
-    for name in ("acme", "beta"):
-        town.grant(name)
-    for _ in range(3):
-        town.press()
-    town.confirm("beta", town.channel.told("beta")[0].notice.id)
-
-    town.wait(15)
-    town.release.allowance.fill("acme")
-    town.wait(15)
-
-    repeats = [str(event.organisation_id) for event in town.channel.events if event.attempt > 1]
-    assert (repeats.count("acme"), repeats.count("beta")) == (4, 2)
-
-
-def test_while_its_channel_is_away_a_receiver_uses_nothing_of_its_allowance(town: Town) -> None:
-    town.grant("acme")
-    town.press()
-    town.clock.advance(15 * SECOND)
-    town.channel.is_up = False
-    for _ in range(retry.Allowance.AT_ONCE + 1):
-        town.turn()
-
-    town.channel.is_up = True
-    town.commit(partial(deliveries.hurry, now=town.now))
-
-    assert [event.attempt for event in town.channel.told("acme")] == [1, 2]
 
 
 def test_when_everybody_who_was_told_has_lost_the_right_the_next_step_is_told_at_once(town: Town) -> None:

@@ -254,6 +254,7 @@ def test_a_finding_that_cannot_be_mended_keeps_no_other_from_being_mended(town: 
     broken, sound = town.press("p-1"), town.press("p-2")
     for alarm in (broken, sound):
         town.acknowledge("acme", alarm)
+    town.confirm_all("acme")
     for grant in grants:
         town.revoke(grant)
     findings = look(town)

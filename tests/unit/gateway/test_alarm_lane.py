@@ -1,4 +1,4 @@
-"""What each lane makes of an envelope: stored and receipted, or kept aside and told why."""
+"""What the alarm lane makes of an envelope: stored and receipted, or kept aside and told why."""
 
 import json
 from datetime import timedelta
@@ -9,54 +9,20 @@ import pytest
 from devices.codecs.own_json import decode_receipt
 from devices.kinds import AlarmKind
 from devices.messages import ALARM_MAX_BYTES, Receipt, ReceiptStatus
-from gateway.intake import Answer
-from gateway.lanes import REPLY_EXPIRY, AlarmLane, PartnerLane, StatusLane
+from gateway.lanes import RETAINED, AlarmLane
 from services import quarantine
 from services.domain.homes import DeviceState
-from services.store import events, status
-from services.store.events import Quarantined
+from services.store import status
+from tests.support.lanes import counted, handled, quarantined, receipt_of
 from tests.support.sessions import envelope
 from tests.support.town import Town
 
 PRESS = {"id": "e-1", "kind": "safety.manual"}
-RETAINED = "published with the retain flag; publish alarms without it"
 
 
 @pytest.fixture
 def lane(town: Town) -> AlarmLane:
     return AlarmLane(profiles=town.profiles, clock=town.clock)
-
-
-def handled(
-    town: Town,
-    lane: AlarmLane | StatusLane | PartnerLane,
-    topic: str,
-    payload: bytes | dict[str, Any],
-    *,
-    is_retained: bool = False,
-) -> list[Answer]:
-    raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    item = envelope(topic, raw, is_retained=is_retained)
-    return town.commit(lambda connection: lane.handle(connection, item))
-
-
-def receipt_of(answers: list[Answer]) -> Receipt:
-    [answer] = answers
-    assert answer.topic.startswith("down/")
-    assert answer.topic.endswith("/receipt")
-    return decode_receipt(answer.payload)
-
-
-def quarantined(town: Town) -> list[Quarantined]:
-    """Oldest first."""
-    found = events.quarantined(town.connection, home_id=None, device_id=None, limit=1_000)
-    return list(reversed(found))
-
-
-def counted(town: Town, lane: str = "alarm") -> dict[str, int]:
-    prefix = f"{lane}_"
-    every = events.counters(town.connection)
-    return {name.removeprefix(prefix): value for name, value in every.items() if name.startswith(prefix)}
 
 
 def kinds(town: Town) -> list[AlarmKind]:
@@ -315,87 +281,3 @@ def test_an_alarm_set_aside_by_the_intake_is_kept_refused_and_told_to_a_person(
     assert receipt_of(answers).reason == "internal error"
     assert kinds(town) == [AlarmKind.TECHNICAL_FAULT]
     assert counted(town) == {"received": 1, "quarantined": 1}
-
-
-@pytest.fixture
-def status_lane(town: Town) -> StatusLane:
-    return StatusLane(profiles=town.profiles, clock=town.clock)
-
-
-@pytest.mark.parametrize("payload", [b"", {"battery_percent": 12}], ids=["heartbeat", "battery"])
-def test_a_status_is_stored_without_a_receipt(
-    town: Town, status_lane: StatusLane, payload: bytes | dict[str, Any]
-) -> None:
-    answers = handled(town, status_lane, "up/hub-1/p-1/status", payload)
-
-    known = status.of_device(town.connection, "p-1")
-    assert answers == []
-    assert known is not None
-    assert known.last_seen_at == town.now
-    assert counted(town, "status") == {"received": 1, "stored": 1}
-
-
-@pytest.mark.parametrize(
-    ("topic", "payload", "is_retained", "reason"),
-    [
-        ("up/p-1/p-1/status", b"{", False, "not JSON"),
-        ("up/p-1/p-1/status", b'{"battery_percent": 101}', False, "battery_percent is not a number"),
-        ("up/hub-1/p-2/status", b"", False, "device p-2 is not registered in this home"),
-        ("up/p-1/p-1/status", b"", True, RETAINED),
-        ("up/P/p-1/status", b"", False, "Cannot read topic"),
-    ],
-)
-def test_a_status_that_cannot_be_taken_is_kept_and_raises_nothing(
-    town: Town,
-    status_lane: StatusLane,
-    topic: str,
-    payload: bytes,
-    is_retained: bool,  # noqa: FBT001 - a case
-    reason: str,
-) -> None:
-    answers = handled(town, status_lane, topic, payload, is_retained=is_retained)
-
-    [item] = quarantined(town)
-    assert (item.lane, item.topic) == ("status", topic)
-    assert reason in item.reason
-    assert (answers, town.alarms()) == ([], [])
-    assert status.of_device(town.connection, "p-1") is None
-    assert counted(town, "status") == {"received": 1, "quarantined": 1}
-
-
-@pytest.fixture
-def partner_lane(town: Town) -> PartnerLane:
-    return PartnerLane(clock=town.clock)
-
-
-def test_an_action_is_answered_on_the_organisations_reply_topic_while_it_is_of_use(
-    town: Town, partner_lane: PartnerLane
-) -> None:
-    town.grant("acme")
-    alarm = town.press()
-    ask = {"request": "r1", "action": "acknowledge", "alarm": alarm.id, "by": "Eva"}
-
-    [answer] = handled(town, partner_lane, "care/acme/action", ask)
-
-    assert (answer.topic, answer.expiry) == ("care/acme/reply", REPLY_EXPIRY)
-    assert json.loads(answer.payload) == {"request": "r1", "ok": True}
-
-
-def test_a_refused_action_is_answered_too(town: Town, partner_lane: PartnerLane) -> None:
-    [answer] = handled(town, partner_lane, "care/acme/action", b"{")
-
-    assert json.loads(answer.payload)["error"]["code"] == "unreadable"
-
-
-def test_an_organisation_that_is_not_registered_gets_no_answer(town: Town, partner_lane: PartnerLane) -> None:
-    assert handled(town, partner_lane, "care/eve/action", {"request": "r", "action": "received"}) == []
-
-
-def test_an_action_set_aside_by_the_intake_is_kept(town: Town, partner_lane: PartnerLane) -> None:
-    item = envelope("care/acme/action", b"{}")
-
-    answers = town.commit(lambda connection: partner_lane.set_aside(connection, item, "internal error"))
-
-    [kept] = quarantined(town)
-    assert answers == []
-    assert (kept.lane, kept.client_id, kept.reason) == ("action", "acme", "internal error")
