@@ -60,6 +60,7 @@ def test_killed_at_any_step_the_alarm_comes_to_the_same_end(
         wait_until(lambda: home.has("closed", "a-1"), "the home hears that it is over")
         wait_until(lambda: first.of_type("closed"), "step one hears that it is over")
         wait_until(lambda: second.of_type("closed"), "step two hears that it is over")
+        wait_until(lambda: not second.unanswered, "every action has its reply")
 
     assert [line["code"] for line in product.log_lines("child_ended")] == [KILLED]
     assert [row["id"] for row in product.ask("event", "list")] == ["a-1"]

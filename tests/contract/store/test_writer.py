@@ -11,7 +11,7 @@ import pytest
 
 from services.store import events
 from services.store.connection import Connection, StoreUnavailableError
-from services.store.writer import GROUP_LIMIT, Epilogue, Writer
+from services.store.writer import GROUP_LIMIT, URGENT_IN_A_ROW, Epilogue, Writer
 from tests.support.rows import add_event
 from tests.support.stores import TOO_MUCH, Database, StoreUnderTest
 
@@ -78,8 +78,8 @@ async def running(store: StoreUnderTest, epilogue: Epilogue | None = None) -> As
         yield writer
 
 
-async def write_together(writer: Writer, *works: Work) -> list[Any]:
-    """What becomes of each when all of them are one group."""
+async def write_together(writer: Writer, *works: Work, urgent: frozenset[Work] = frozenset()) -> list[Any]:
+    """What becomes of each when all of them wait at the same moment, in this order."""
     has_begun, may_end = threading.Event(), threading.Event()
 
     def hold_the_writer(_connection: Connection) -> None:
@@ -89,7 +89,8 @@ async def write_together(writer: Writer, *works: Work) -> list[Any]:
     async with asyncio.TaskGroup() as group:
         group.create_task(writer.write(hold_the_writer), name="holds the writer")
         await asyncio.to_thread(has_begun.wait, AT_MOST_SECONDS)
-        outcome = asyncio.gather(*(writer.write(work) for work in works), return_exceptions=True)
+        writes = [writer.write(work, is_urgent=work in urgent) for work in works]
+        outcome = asyncio.gather(*writes, return_exceptions=True)
         await asyncio.sleep(0)  # each of them has handed its work in
         may_end.set()
         return await outcome
@@ -316,3 +317,49 @@ async def test_a_connection_that_is_gone_is_told_to_every_caller_and_hangs_nobod
                 await writer.write(partial(store_event, external_id="e-1"))
 
     assert stored(store.reopen()) == []
+
+
+class Queue:
+    """Work that notes when it was done, and together with what."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[str]] = [[]]
+
+    def prepare(self, _connection: Connection) -> str:
+        self.groups.append([])
+        return "next group"
+
+    def prepare_carefully(self, connection: Connection) -> str:
+        return self.prepare(connection)
+
+    def committed(self, prepared: str) -> None:
+        """Nothing is handed over."""
+
+    def work(self, name: str) -> Work:
+        return lambda _connection: self.groups[-1].append(name)
+
+
+async def test_urgent_work_goes_first_and_in_groups_of_its_own(store: StoreUnderTest) -> None:
+    line = Queue()
+    ordinary, urgent = ([line.work(f"{kind} {n}") for n in range(3)] for kind in ("ordinary", "urgent"))
+
+    async with running(store, line) as writer:
+        await write_together(writer, *ordinary, *urgent, urgent=frozenset(urgent))
+
+    assert line.groups[1:3] == [
+        ["urgent 0", "urgent 1", "urgent 2"],
+        ["ordinary 0", "ordinary 1", "ordinary 2"],
+    ]
+
+
+async def test_a_flood_of_urgent_work_does_not_starve_what_is_ordinary(store: StoreUnderTest) -> None:
+    line = Queue()
+    ordinary = line.work("ordinary")
+    urgent = [line.work("urgent") for _ in range(GROUP_LIMIT * (URGENT_IN_A_ROW + 3))]
+
+    async with running(store, line) as writer:
+        await write_together(writer, *urgent, ordinary, urgent=frozenset(urgent))
+
+    before = line.groups.index(["ordinary"])
+    assert before <= URGENT_IN_A_ROW + 1
+    assert line.groups[before + 1][0] == "urgent"

@@ -48,9 +48,10 @@ payloads = st.binary(max_size=64) | alarm_like | near_alarms
 topic_levels = st.sampled_from(["up", "down", "p-1", "hub-1", "alarm", "", "å", "x" * 70])
 odd_topics = st.lists(topic_levels, max_size=6).map("/".join) | st.text(max_size=20)
 alarm_topics = st.builds("up/{}/{}/alarm".format, clients, clients) | odd_topics
-envelopes = st.builds(
-    envelope, alarm_topics, payloads, is_retained=st.sampled_from([False, False, False, True])
-)
+good_topics = st.sampled_from(["up/p-1/p-1/alarm", "up/hub-1/p-1/alarm", "up/hub-1/hub-1/alarm"])
+good_envelopes = st.builds(envelope, good_topics, near_alarms)
+retained = st.sampled_from([False, False, False, True])
+envelopes = good_envelopes | st.builds(envelope, alarm_topics, payloads, is_retained=retained)
 
 
 def lanes(town: Town) -> tuple[AlarmLane, StatusLane]:

@@ -162,6 +162,17 @@ def test_a_grant_alone_is_not_enough_before_the_chain_has_come_that_far(town: To
 
 
 @every_answer
+def test_a_grant_that_came_after_the_alarm_is_not_enough_to_answer_what_one_was_not_told(
+    town: Town, answer: Answer
+) -> None:
+    alarm = told_to(town, "acme")
+    town.grant("beta")
+
+    with pytest.raises(NotGrantedError):
+        answer(town, "beta", alarm)
+
+
+@every_answer
 def test_who_was_told_may_do_nothing_once_the_grant_is_withdrawn(town: Town, answer: Answer) -> None:
     grant = town.grant("acme")
     alarm = town.press()

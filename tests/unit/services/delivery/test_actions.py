@@ -133,6 +133,7 @@ def test_a_refused_action_leaves_nothing_of_itself_behind(town: Town, alarm: Ala
         (b'{"request": "", "action": "close", "alarm": "x"}', ""),
         (b"[" * 100_000, None),
         (b"[" * 9_000, None),
+        (b'{"x": ' + b"[" * 8_000 + b"]" * 8_000 + b"}", None),
         (b" " * (ACTION_MAX_BYTES + 1), None),
     ],
     ids=lambda value: repr(value)[:40],

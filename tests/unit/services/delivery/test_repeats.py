@@ -129,10 +129,13 @@ def test_a_receiver_that_confirms_nothing_gets_no_more_repeats_than_its_allowanc
 
     town.wait(15)
     town.release.allowance.fill("acme")
-    town.wait(15)
+    town.wait(14.9)
+    before = len(town.channel.events)
+    town.wait(0.1)
 
     repeats = [str(event.organisation_id) for event in town.channel.events if event.attempt > 1]
     assert (repeats.count("acme"), repeats.count("beta")) == (4, 2)
+    assert before == 6 + 2 + 2
 
 
 def test_while_its_channel_is_away_a_receiver_uses_nothing_of_its_allowance(town: Town) -> None:
