@@ -29,6 +29,9 @@ from services.supervision import auditor, silence
 
 LONGEST_PAUSE: Final = timedelta(milliseconds=200)
 SHORTEST_PAUSE: Final = timedelta(milliseconds=10)
+BACKLOG_PAUSE: Final = timedelta(milliseconds=50)
+"""Between turns while something is due that could not leave: its channel is away, or there is too much."""
+
 SILENCE_EVERY: Final = timedelta(seconds=10)
 SMALLEST_STEP: Final = timedelta(seconds=2)
 """Time servers slew less than this; what is more was set."""
@@ -56,7 +59,8 @@ async def pace(writer: Writer, release: Release, clock: Clock) -> None:
         await writer.write(partial(chain.fire_due, now=clock.now()))
         pause = LONGEST_PAUSE
         if release.next_due_at is not None:
-            pause = min(pause, release.next_due_at - clock.now())
+            until_due = release.next_due_at - clock.now()
+            pause = min(pause, until_due if until_due > SHORTEST_PAUSE else BACKLOG_PAUSE)
         await asyncio.sleep(max(pause, SHORTEST_PAUSE).total_seconds())
 
 
