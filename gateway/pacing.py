@@ -22,7 +22,7 @@ from services.alarms import chain
 from services.delivery.release import Release
 from services.domain.clock import Clock
 from services.store import answers, deliveries, events, status
-from services.store.connection import Connection, to_micros
+from services.store.connection import Connection, StoreUnavailableError, to_micros
 from services.store.sqlite import SqliteConnection
 from services.store.writer import Writer
 from services.supervision import auditor, silence
@@ -110,9 +110,15 @@ async def watch_silence(
 async def audit(writer: Writer, reader: SqliteConnection, clock: Clock) -> None:
     """Look whether every open alarm has a next step; say so out loud when not."""
     while True:
-        findings = await asyncio.to_thread(auditor.look, reader, now=clock.now())
-        for sentence in await writer.write(partial(_report, findings=findings, clock=clock)):
-            _log.error("auditor_found", finding=sentence)
+        try:
+            findings = await asyncio.to_thread(auditor.look, reader, now=clock.now())
+        except StoreUnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 - a row that it cannot read: alarms go on, and /readyz says that nobody looks
+            _log.exception("auditor_cannot_look")
+        else:
+            for sentence in await writer.write(partial(_report, findings=findings, clock=clock)):
+                _log.error("auditor_found", finding=sentence)
         await asyncio.sleep(auditor.EVERY.total_seconds())
 
 
