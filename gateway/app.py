@@ -33,7 +33,7 @@ from services.store.writer import Writer
 AT_ONCE: Final = 1_000
 """Messages of a lane that may be unacknowledged at once; the rest waits at the broker, bounded there."""
 
-PER_TRANSACTION: Final[dict[str, int]] = {Lane.ALARM: 100, Lane.STATUS: 3, "partner": 5}
+PER_TRANSACTION: Final[dict[str, int]] = {Lane.ALARM: 100, Lane.STATUS: 3, "partner": 20}
 """Messages per transaction and lane: an alarm waits for at most one transaction of the other lanes."""
 
 _Work = Callable[[], Coroutine[None, None, None]]
