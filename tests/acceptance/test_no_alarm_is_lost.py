@@ -21,6 +21,8 @@ from tests.acceptance.storm import CITY, NOSY, Storm, gathered, granted, registe
 from tests.acceptance.town import Town
 from tests.support.product import Product
 
+pytestmark = pytest.mark.timeout(300)  # the storm and its end, on a slow machine
+
 ALARMS = 2_000
 PER_SECOND = 60.0
 ALL = ("--limit", "1000000")
