@@ -28,8 +28,6 @@ LOOK_SECONDS: Final = 0.1
 KEPT_FOR_SECONDS: Final = 3_600
 RECONNECT_SECONDS: Final = (0.1, 0.5)
 
-_CALLBACKS: Final = ("on_connect", "on_subscribe", "on_disconnect", "on_message")
-
 Document = dict[str, Any]
 
 
@@ -95,8 +93,7 @@ class Peer:
         self._repeating.join()
         self._client.disconnect()
         self._client.loop_stop()
-        for name in _CALLBACKS:  # they make a ring of references, in which sockets would be left to chance
-            setattr(self._client, name, None)
+        self._client._reset_sockets()  # paho leaves them to the garbage collector, which complains
         self.is_connected.clear()
 
     def say(self, key: Any, topic: str, document: Document) -> None:

@@ -141,7 +141,7 @@ class Storm:
         talkative = [self.partners[name] for name in ("acme", "beta", CITY)]
         wait_until(
             lambda: not any(partner.unanswered for partner in talkative),
-            "every action has its reply",
+            lambda: f"every action has its reply, now {[partner.unanswered for partner in talkative]}",
             within_seconds=DRAINED_WITHIN_SECONDS,
         )
         eventually(

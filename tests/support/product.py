@@ -254,18 +254,27 @@ FAULT_KIT_BROKEN: Final = "the fault kit is broken"
 """What ``tests/support/faults/sitecustomize.py`` says when the product no longer has what it wraps."""
 
 
-def wait_until(is_so: Callable[[], object], what: str, *, within_seconds: float = PATIENCE_SECONDS) -> None:
+def wait_until(
+    is_so: Callable[[], object], what: str | Callable[[], str], *, within_seconds: float = PATIENCE_SECONDS
+) -> None:
     """Look again and again until it is so; fail with ``what`` when it never is."""
     eventually(is_so, what, within_seconds=within_seconds)
 
 
-def eventually(look: Callable[[], T | None], what: str, *, within_seconds: float = PATIENCE_SECONDS) -> T:
+def eventually(
+    look: Callable[[], T | None], what: str | Callable[[], str], *, within_seconds: float = PATIENCE_SECONDS
+) -> T:
     """The first true value of ``look``; fail with ``what`` when there is none in time."""
     gives_up_at = time.monotonic() + within_seconds
     while not (found := look()):
-        assert time.monotonic() < gives_up_at, f"waited {within_seconds:g} s in vain until {what}"
+        if time.monotonic() > gives_up_at:
+            raise AssertionError(_in_vain(what, within_seconds))
         time.sleep(POLL_SECONDS)
     return found
+
+
+def _in_vain(what: str | Callable[[], str], within_seconds: float) -> str:
+    return f"waited {within_seconds:g} s in vain until {what if isinstance(what, str) else what()}"
 
 
 def _what(process: psutil.Process) -> str:
