@@ -32,6 +32,8 @@ LOCK_WITHIN: Final = timedelta(seconds=10)
 
 LOCK_POLL_SECONDS: Final = 0.05
 
+_MENDABLE: Final = (StoreUnavailableError, RefusedError)
+
 _log = structlog.get_logger(__name__)
 
 
@@ -44,12 +46,23 @@ def main() -> int:
     to_supervisor = int(sys.argv[2]) if len(sys.argv) > 2 else None  # noqa: PLR2004
     try:
         return asyncio.run(_run(folder, to_supervisor))
-    except (StoreUnavailableError, RefusedError) as error:
-        _log.error("alarm_process_cannot_run", reason=str(error))
+    except Exception as error:  # noqa: BLE001 - the supervisor's guard, inside the process that it guards
+        reason = _mendable(error)
+        if reason is None:
+            _log.exception("alarm_process_failed")
+        else:
+            _log.error("alarm_process_cannot_run", reason=reason)
         return 1
-    except Exception:  # noqa: BLE001 - the supervisor's guard, inside the process that it guards
-        _log.exception("alarm_process_failed")
-        return 1
+
+
+def _mendable(error: Exception) -> str | None:
+    """What an operator can mend, also where a group of tasks says it; None: a mistake of ours."""
+    first = error
+    while isinstance(first, ExceptionGroup):
+        if first.split(_MENDABLE)[1] is not None:
+            return None
+        first = first.exceptions[0]
+    return str(first) if isinstance(first, _MENDABLE) else None
 
 
 async def _run(folder: DataFolder, to_supervisor: int | None) -> int:

@@ -3,12 +3,14 @@
     supervisor ──starts──> child        child ──READY or ALIVE, every 2 s──> pipe ──> supervisor
 
 A child that ends, or whose heart stops (a stalled loop, SIGSTOP), is killed and started again by whoever
-runs ``Child.run``. A child notices that its supervisor is gone by the same pipe.
+runs ``Child.run``. A child notices that its supervisor is gone by the same pipe, and the kernel ends one
+that can notice nothing.
 """
 
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 from datetime import timedelta
@@ -99,6 +101,7 @@ class Child:
         reading, writing = os.pipe()
         try:
             self._process = process = await asyncio.create_subprocess_exec(
+                *_until_parent_ends(),
                 sys.executable,
                 "-m",
                 *self._arguments,
@@ -142,6 +145,11 @@ class Child:
                 _kill(self._process)
         finally:
             transport.close()
+
+
+def _until_parent_ends() -> list[str]:
+    """One that hangs would not notice that its supervisor is gone, and would hold its lock for ever."""
+    return ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

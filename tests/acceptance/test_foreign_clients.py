@@ -266,17 +266,20 @@ def test_a_retired_device_is_refused_where_it_is_connected_and_does_not_get_in_a
     shared.home("h-old", "p-old")
     home = shared.home_door("p-old")
 
-    with hears(home):
+    with hears(home) as receipts, shared.opened_home("p-old") as connected:
         shared.product.ask("device", "retire", "p-old")
+        connected.raise_alarm("p-old", "o-1")
+        refused = receipts.next(receipt("o-1", "refused"))
         wait_until(lambda: not gets_in(home), "the retired device's certificate is refused")
 
+    assert "retired" in refused["reason"]
     assert shared.product.ask("event", "list", "--home", "h-old") == []
     assert shared.product.ask("alarm", "list", "--home", "h-old") == []
 
 
 def gets_in(door: Door) -> bool:
     try:
-        press(door, "o-1")
+        press(door, "o-2")
     except CalledProcessError:
         return False
     return True

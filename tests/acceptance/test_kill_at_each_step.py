@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import ProductFactory, with_faults
+from tests.acceptance.conftest import ROOT, ProductFactory, with_faults
 from tests.acceptance.peers import confirms
 from tests.acceptance.storm import answers_some
 from tests.acceptance.town import Town
@@ -22,6 +22,7 @@ from tests.support.product import Product, wait_until
 
 BEFORE_THE_PUBACK = {"received", "in_transaction", "committed", "lease_committed", "handed_over"}
 KILLED = -9
+PACKAGES = ("devices", "broker", "services", "gateway")
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,13 @@ def test_every_step_of_the_kit_names_a_call_of_the_product() -> None:
     for point in faults.POINTS.values():
         owner, name = faults.find(point.call)
         assert callable(getattr(owner, name))
+
+
+def test_the_product_itself_knows_nothing_of_faults() -> None:
+    sources = [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
+
+    assert len(sources) > len(PACKAGES)
+    assert [file for file in sources if "STADSNAV_TEST" in file.read_text()] == []
 
 
 def test_a_step_that_is_not_where_it_was_is_named() -> None:

@@ -28,8 +28,6 @@ pytestmark = [
     pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-pytestmark = pytest.mark.timeout(240)  # the storm is part of the first test
-
 ALARMS = 2_000
 PER_SECOND = 60.0
 ALL = ("--limit", "1000000")
