@@ -12,10 +12,13 @@ from devices.profiles.loader import (
     UnknownProfileError,
     load_profiles,
 )
-from devices.profiles.model import Battery, Heartbeat, Power, Profile, ProfileReading, Title, WeakSignal
+from devices.profiles.model import Battery, Heartbeat, Power, Profile, ProfileReading, WeakSignal
+from devices.profiles.parts import Title
+from devices.profiles.rules import Guard, ReadingRule
 
 __all__ = [
     "Battery",
+    "Guard",
     "Heartbeat",
     "Power",
     "Profile",
@@ -23,6 +26,7 @@ __all__ = [
     "ProfileReading",
     "Profiles",
     "ProfilesError",
+    "ReadingRule",
     "Title",
     "UnknownProfileError",
     "WeakSignal",

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from devices.profiles.model import Battery, Heartbeat, Power, Profile, ProfileReading, Title, WeakSignal
+from devices.profiles.model import Battery, Heartbeat, Power, Profile, ProfileReading, WeakSignal
+from devices.profiles.parts import Title
+from devices.profiles.rules import Guard, ReadingRule
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -160,6 +162,10 @@ _PARTS: Final[dict[str, type[BaseModel]]] = {
     "battery": Battery,
     "weak_signal": WeakSignal,
     "readings": ProfileReading,
+    "rules": ReadingRule,
+    "text": Title,
+    "unless": Guard,
+    "only_while": Guard,
 }
 
 

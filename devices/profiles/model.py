@@ -4,14 +4,17 @@ Profile ── kinds      the alarms it can raise
         ── readings   name, unit, sane range, data class
         ── heartbeat  how often it speaks, and when it counts as silent
         ── power      mains, battery with hysteresis, or both
+        ── rules      when a reading opens an alarm (``devices.profiles.rules``)
 """
 
 from datetime import timedelta
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from devices.kinds import AlarmKind, DataClass
+from devices.profiles.parts import Name, Number, Part, Percent, ReadingName, Text, Title
+from devices.profiles.rules import ReadingRule, misfit
 from devices.profiles.units import PRIMARY_UNITS, SECONDARY_UNITS
 
 
@@ -28,30 +31,10 @@ def _primary_unit(unit: str) -> str:
     raise ValueError(message)
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=63)]
-"""A name as ``lookup_name`` writes it: lower case, words joined by single hyphens."""
-
-ReadingName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9:./_-]*$", max_length=64)]
-"""A SenML name (RFC 8428 section 4.5.1)."""
-
 Unit = Annotated[str, AfterValidator(_primary_unit)]
-Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Text = Annotated[str, Field(min_length=1, max_length=80)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Title(_Part):
-    """What people call the model."""
-
-    sv: Text
-    en: Text
-
-
-class Heartbeat(_Part):
+class Heartbeat(Part):
     """How often the device speaks when it has nothing to say."""
 
     interval_seconds: int = Field(ge=10, le=7 * 24 * 3600)
@@ -64,7 +47,7 @@ class Heartbeat(_Part):
         return timedelta(seconds=self.interval_seconds * self.missed_before_silent)
 
 
-class Battery(_Part):
+class Battery(Part):
     """When the battery is low, when it has failed, and when it is well again."""
 
     low_percent: Percent
@@ -83,7 +66,7 @@ class Battery(_Part):
         return self
 
 
-class Power(_Part):
+class Power(Part):
     """What the device lives on; a safety alarm has mains and a battery behind it."""
 
     has_mains: bool
@@ -97,7 +80,7 @@ class Power(_Part):
         return self
 
 
-class WeakSignal(_Part):
+class WeakSignal(Part):
     """When the radio link is too weak to rely on."""
 
     weak_dbm: float = Field(ge=-150, le=0, allow_inf_nan=False)
@@ -111,7 +94,7 @@ class WeakSignal(_Part):
         return self
 
 
-class ProfileReading(_Part):
+class ProfileReading(Part):
     """One value the device measures."""
 
     name: ReadingName
@@ -130,7 +113,7 @@ class ProfileReading(_Part):
         return self
 
 
-class Profile(_Part):
+class Profile(Part):
     """What a device model can say, and how it is watched."""
 
     name: Name
@@ -146,6 +129,16 @@ class Profile(_Part):
     heartbeat: Heartbeat
     power: Power
     weak_signal: WeakSignal | None = None
+    rules: tuple[ReadingRule, ...] = ()
+    """Limits on its readings; a home can set others."""
+
+    @model_validator(mode="after")
+    def _rules_fit(self) -> Self:
+        for rule in self.rules:
+            if problem := misfit(rule, self):
+                message = f"rule {rule.name!r}: {problem}"
+                raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> Self:
@@ -153,6 +146,7 @@ class Profile(_Part):
             ("alias", (self.name, *self.aliases)),
             ("kind", self.kinds),
             ("reading", tuple(reading.name for reading in self.readings)),
+            ("rule", tuple(rule.name for rule in self.rules)),
         ):
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 message = f"{what} {', '.join(twice)} stands there twice; once is right"

@@ -38,10 +38,12 @@ def test_every_model_of_the_first_version_has_a_profile() -> None:
         "humidity-meter",
         "night-camera",
         "safety-alarm",
+        "smart-plug",
         "smoke-detector",
         "stove-guard",
         "temperature-sensor",
         "water-leak-sensor",
+        "water-meter",
     )
 
 
