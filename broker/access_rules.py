@@ -6,7 +6,7 @@
 A client's *user name* decides, and the broker takes it from the certificate, never from the client:
 
     listener   user name     from
-    homes      p7            the certificate's CN
+    homes      p7            the certificate's CN; an integration's too, so no device may have its id
     partners   CN=care-one   the certificate's whole subject, so that no home can have the same name
     internal   @hub          the password file; no id of a certificate can contain @
 
@@ -28,9 +28,10 @@ OWN_ID: Final = "{id}"
 
 
 class Role(StrEnum):
-    """The three kinds of client."""
+    """The kinds of client."""
 
     HOME = "home"
+    INTEGRATION = "integration"
     PARTNER = "partner"
     HUB = "hub"
 
@@ -60,6 +61,7 @@ RULES: Final[dict[Role, tuple[Rule, ...]]] = {
         Rule(access=Access.WRITE, topic="up/{id}/#"),
         Rule(access=Access.READ, topic="down/{id}/#"),
     ),
+    Role.INTEGRATION: (Rule(access=Access.WRITE, topic="in/{id}/#"),),
     Role.PARTNER: (
         Rule(access=Access.WRITE, topic="care/{id}/action"),
         Rule(access=Access.READ, topic="care/{id}/event"),
@@ -70,19 +72,20 @@ RULES: Final[dict[Role, tuple[Rule, ...]]] = {
         Rule(access=Access.READ_AND_WRITE, topic="up/#"),
         Rule(access=Access.READ_AND_WRITE, topic="down/#"),
         Rule(access=Access.READ_AND_WRITE, topic="care/#"),
+        Rule(access=Access.READ, topic="in/#"),
         Rule(access=Access.READ_AND_WRITE, topic="probe/#"),
         Rule(access=Access.READ, topic="$SYS/#"),
     ),
 }
 
 
-class OrganisationIdError(ValueError):
+class ClientIdError(ValueError):
     """The id could bring other rules into the access file."""
 
-    def __init__(self, organisation_id: str) -> None:
-        self.organisation_id = organisation_id
+    def __init__(self, client_id: str) -> None:
+        self.client_id = client_id
         super().__init__(
-            f"Cannot write access rules for {organisation_id[:80]!r}: "
+            f"Cannot write access rules for {client_id[:80]!r}: "
             "expected 1 to 63 of a-z, 0-9 and -, not starting with -"
         )
 
@@ -107,15 +110,28 @@ def may(role: Role, client_id: str, access: Access, topic: str) -> bool:
     )
 
 
-def access_file(organisation_ids: Iterable[str]) -> str:
-    """Mosquitto's access file. An organisation that is not named in it can read and write nothing of ours.
+def access_file(
+    organisation_ids: Iterable[str], integration_ids: Iterable[str] = (), *, shut_out: Iterable[str] = ()
+) -> str:
+    """Mosquitto's access file.
+
+    Args:
+        organisation_ids: Partners. One that is not named can read and write nothing of ours.
+        integration_ids: Integrations that are heard.
+        shut_out: Integrations that are not heard. They must be named too: a stranger at the homes'
+            listener has a home's rights, and the hub is what refuses him.
 
     Raises:
-        OrganisationIdError: An id is not one that people may choose.
+        ClientIdError: An id is not one that people may choose.
     """
     sections = [
         _user_section(HUB_USER, _topic_lines(Role.HUB, HUB_USER)),
-        *(_partner_section(organisation_id) for organisation_id in sorted(set(organisation_ids))),
+        *(
+            _section_apart(partner_user(id_), _topic_lines(Role.PARTNER, id_))
+            for id_ in _checked(organisation_ids)
+        ),
+        *(_section_apart(id_, _topic_lines(Role.INTEGRATION, id_)) for id_ in _checked(integration_ids)),
+        *(_section_apart(id_, []) for id_ in _checked(shut_out)),
         "# Homes: %u is the user name.\n" + _lines(_home_patterns()),
     ]
     return "# Written by Stadsnav from broker/access_rules.py; changes here are lost.\n\n" + "\n".join(
@@ -123,14 +139,19 @@ def access_file(organisation_ids: Iterable[str]) -> str:
     )
 
 
-def _partner_section(organisation_id: str) -> str:
-    if ID_PATTERN.fullmatch(organisation_id) is None:
-        raise OrganisationIdError(organisation_id)
-    # The homes' patterns hold for every user, so partners are shut out of them by name.
+def _checked(ids: Iterable[str]) -> list[str]:
+    """Each id once, in order."""
+    chosen = sorted(set(ids))
+    for id_ in chosen:
+        if ID_PATTERN.fullmatch(id_) is None:
+            raise ClientIdError(id_)
+    return chosen
+
+
+def _section_apart(user_name: str, lines: list[str]) -> str:
+    """The section of a user who is no home: the homes' patterns hold for everybody, so deny them by name."""
     denied = [f"topic deny {rule.topic.partition('/')[0]}/#" for rule in RULES[Role.HOME]]
-    return _user_section(
-        partner_user(organisation_id), [*denied, *_topic_lines(Role.PARTNER, organisation_id)]
-    )
+    return _user_section(user_name, [*denied, *lines])
 
 
 def _home_patterns() -> list[str]:

@@ -1,6 +1,6 @@
 """Mosquitto's configuration: what we write, where, and why each line is as it is.
 
-    homes     8883  TLS, certificate of the homes' authority      user = CN
+    homes     8883  TLS, certificate of the homes' authority      user = CN; integrations come here too
     partners  8884  TLS, certificate of the partners' authority   user = whole subject
     internal        loopback, password                            user = @hub
 
@@ -161,13 +161,20 @@ def write_configuration(configuration: BrokerConfiguration, hub: HubCredentials)
     write_file(paths.configuration, render(configuration).encode())
 
 
-def write_access_file(paths: BrokerPaths, organisation_ids: Iterable[str]) -> None:
-    """Let these organisations in, and no others.
+def write_access_file(
+    paths: BrokerPaths,
+    organisation_ids: Iterable[str],
+    integration_ids: Iterable[str] = (),
+    *,
+    shut_out: Iterable[str] = (),
+) -> None:
+    """Let these organisations and integrations in, and no others; see ``access_file``.
 
     A reload takes it at once, for sessions that are open too.
     """
     make_private_directory(paths.directory)
-    write_file(paths.access, access_file(organisation_ids).encode())
+    content = access_file(organisation_ids, integration_ids, shut_out=shut_out)
+    write_file(paths.access, content.encode())
 
 
 def write_anchors(paths: BrokerPaths, authorities: CertificateAuthorities) -> None:

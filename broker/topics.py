@@ -4,9 +4,10 @@
     down/{client}/{device}/{receipt|command}        hub  -> home
     care/{organisation}/{event|reading|reply}       hub  -> partner
     care/{organisation}/action                      partner -> hub
+    in/{integration}/…                              integration -> hub, in its own dialect
 
-``client`` and ``organisation`` are the CN of the certificate that the broker checked. The broker
-enforces that (``broker.access_rules``); the hub checks again, since another broker may not.
+``client``, ``organisation`` and ``integration`` are the CN of the certificate that the broker checked.
+The broker enforces that (``broker.access_rules``); the hub checks again, since another broker may not.
 """
 
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ def lane_filter(lane: Lane) -> str:
 
 
 ACTION_FILTER: Final = "care/+/action"
+INTEGRATION_PREFIX: Final = "in/"
+INTEGRATION_FILTER: Final = f"{INTEGRATION_PREFIX}+/#"
 
 
 def parse_home_topic(topic: str) -> HomeTopic:
@@ -75,6 +78,18 @@ def parse_action_topic(topic: str) -> str:
     raise TopicError(topic, expected="care/{organisation}/action")
 
 
+def parse_integration_topic(topic: str) -> tuple[str, str]:
+    """The integration that published, and the topic as its dialect knows it: what follows its id.
+
+    Raises:
+        TopicError: It is not ``in/{integration}/`` and something more.
+    """
+    match topic.split("/", 2):
+        case ["in", integration, rest] if _is_id(integration) and rest:
+            return integration, rest
+    raise TopicError(topic, expected="in/{integration}/{what its dialect says}")
+
+
 def receipt_topic(client_id: str, device_id: str) -> str:
     """Where a home hears what became of its alarm."""
     return f"down/{client_id}/{device_id}/receipt"
@@ -83,6 +98,11 @@ def receipt_topic(client_id: str, device_id: str) -> str:
 def event_topic(organisation_id: str) -> str:
     """Where a partner hears of alarms."""
     return f"care/{organisation_id}/event"
+
+
+def reading_topic(organisation_id: str) -> str:
+    """Where a partner gets readings."""
+    return f"care/{organisation_id}/reading"
 
 
 def reply_topic(organisation_id: str) -> str:

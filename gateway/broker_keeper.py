@@ -33,7 +33,8 @@ from gateway.data_folder import DataFolder
 from gateway.running import hub_access, hub_credentials, write_internal_port
 from gateway.settings import Settings
 from services.domain.clock import Clock
-from services.store import certificates, registry
+from services.domain.homes import DeviceState
+from services.store import certificates, integrations, registry
 from services.store.connection import Connection
 
 ACCEPTING_WITHIN: Final = timedelta(seconds=10)
@@ -61,13 +62,20 @@ class AccessList:
 
     organisations: tuple[str, ...]
     revoked: dict[Issuer, tuple[RevokedCertificate, ...]]
+    integrations: tuple[str, ...] = ()
+    """Those in service."""
+    shut_out: tuple[str, ...] = ()
+    """Integrations that are suspended or retired."""
 
 
 def access_list(connection: Connection, clock: Clock) -> AccessList:
     """Read what the broker must know now."""
     now = clock.now()
+    accounts = integrations.integrations(connection, limit=ALL)
     return AccessList(
         organisations=tuple(item.id for item in registry.organisations(connection, limit=ALL)),
+        integrations=tuple(item.id for item in accounts if item.state is DeviceState.IN_SERVICE),
+        shut_out=tuple(item.id for item in accounts if item.state is not DeviceState.IN_SERVICE),
         revoked={
             issuer: tuple(
                 RevokedCertificate(serial=serial, revoked_at=at)
@@ -147,7 +155,9 @@ class BrokerKeeper:
     def write_access(self, access: AccessList) -> None:
         """Write who may do what and which certificates no longer hold."""
         files.write_anchors(self._paths, self._authorities)
-        files.write_access_file(self._paths, access.organisations)
+        files.write_access_file(
+            self._paths, access.organisations, access.integrations, shut_out=access.shut_out
+        )
         files.write_revocation_lists(self._paths, self._authorities, access.revoked, now=self._clock.now())
 
     def reload(self) -> None:

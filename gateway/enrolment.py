@@ -1,4 +1,4 @@
-"""Certificates for devices and organisations: issued, noted, handed out; the earlier one ends.
+"""Certificates for devices, integrations and organisations: issued, noted, handed out; the earlier one ends.
 
     may it have one? ──> issue ──> note it, revoke the earlier one (one transaction) ──> write the files
 
@@ -18,8 +18,9 @@ from broker.files import PRIVATE_DIRECTORY_MODE
 from services import audit
 from services.domain.errors import RefusedError, UnknownError
 from services.domain.homes import DeviceState
+from services.integrations import IntegrationRetiredError
 from services.registry import RetiredError
-from services.store import certificates, registry
+from services.store import certificates, integrations, registry
 from services.store.certificates import CertificateRow
 from services.store.connection import Connection
 from services.store.sqlite import SqliteConnection
@@ -87,6 +88,45 @@ def enrol_device(
         entry = audit.Entry(actor=actor, action="device_enrolled", home_id=device.home_id, subject=device.id)
         audit.note(store, entry, at=now)
     return _handed_out(directory, device_id, issued, authorities.root_pem, revoked)
+
+
+def issue_integration_credentials(
+    store: SqliteConnection,
+    authorities: CertificateAuthorities,
+    integration_id: str,
+    *,
+    directory: Path,
+    actor: str,
+    now: datetime,
+) -> HandedOut:
+    """Give an integration the one certificate with which it can connect, at the homes' listener.
+
+    Raises:
+        UnknownError: There is no such integration.
+        IntegrationRetiredError: It is retired, and never connects again.
+        OutDirectoryError: The files cannot be written there.
+        NotHandedOutError: Writing failed after the commit.
+    """
+    _prepare(directory)
+    with store.transaction():
+        integration = integrations.get(store, integration_id)
+        if integration is None:
+            raise UnknownError(
+                "integration", integration_id, mend="register it with `stadsnav integration add`"
+            )
+        if integration.state is DeviceState.RETIRED:
+            raise IntegrationRetiredError(integration_id)
+        issued, revoked = _issue(
+            store, authorities, Issuer.HOMES, integration_id, valid_for=HOME_LIFETIME, now=now
+        )
+        entry = audit.Entry(
+            actor=actor,
+            action="credentials_issued",
+            home_id=integration.home_id,
+            subject=integration_id,
+        )
+        audit.note(store, entry, at=now)
+    return _handed_out(directory, integration_id, issued, authorities.root_pem, revoked)
 
 
 def issue_organisation_credentials(

@@ -1,7 +1,8 @@
-"""Who and what is registered: homes, positions, devices, organisations, grants.
+"""Who and what is registered: homes, positions, devices, organisations, grants, integrations.
 
 home --has--> position --held by--> device
 organisation --grant(class, purpose, from, until, step)--> home | position
+integration --knows as(external id)--> device
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from devices.kinds import DataClass, DeviceId, HomeId
-from services.domain.ids import GrantId, OrganisationId, PositionId
+from services.domain.ids import GrantId, IntegrationId, OrganisationId, PositionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ class Position:
 
 
 class DeviceState(StrEnum):
-    """Whether a device is heard."""
+    """Whether a device, or an integration, is heard."""
 
     IN_SERVICE = "in_service"
     SUSPENDED = "suspended"
@@ -96,3 +97,41 @@ class Grant:
     within: timedelta
     """How long this step may take to acknowledge before the next one is told too."""
     revoked_at: datetime | None = None
+
+
+class Dialect(StrEnum):
+    """How an integration words what it publishes below ``in/{integration}/``."""
+
+    ZIGBEE2MQTT = "zigbee2mqtt"
+    CHIRPSTACK = "chirpstack"
+    """Events of ChirpStack 4, in JSON."""
+    WMBUSMETERS = "wmbusmeters"
+    SPARKPLUG_B = "sparkplug-b"
+    """Readings only: its messages are QoS 0, so no alarm may rest on them."""
+    HOME_ASSISTANT = "home-assistant"
+    """State topics in the style of Home Assistant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integration:
+    """An account under which another system says what its devices say."""
+
+    id: IntegrationId
+    name: str
+    dialect: Dialect
+    state: DeviceState = DeviceState.IN_SERVICE
+    home_id: HomeId | None = None
+    """The one home whose devices it may bring; None: city-wide, such as a LoRaWAN server."""
+
+    def may_bring(self, home_id: str) -> bool:
+        """Whether devices of a home can be behind it."""
+        return self.home_id is None or self.home_id == home_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignDevice:
+    """A device of ours, and what an integration calls it."""
+
+    integration_id: IntegrationId
+    external_id: str
+    device_id: DeviceId

@@ -7,6 +7,7 @@ import uuid_utils
 from devices.kinds import ID_PATTERN
 
 OrganisationId = NewType("OrganisationId", str)
+IntegrationId = NewType("IntegrationId", str)
 PositionId = NewType("PositionId", str)
 GrantId = NewType("GrantId", str)
 AlarmId = NewType("AlarmId", str)
@@ -21,5 +22,5 @@ def new_id() -> str:
 
 
 def is_chosen_id(text: str) -> bool:
-    """Whether ``text`` can be an id that people choose (home, device, organisation)."""
+    """Whether ``text`` can be an id that people choose (home, device, organisation, integration)."""
     return ID_PATTERN.fullmatch(text) is not None

@@ -35,7 +35,13 @@ def now() -> datetime:
 class RunningBroker:
     """Mosquitto on free ports, its files below one directory, its log as a list of lines."""
 
-    def __init__(self, directory: Path, *, organisations: Iterable[str] = ("acme", "beta")) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        organisations: Iterable[str] = ("acme", "beta"),
+        integrations: Iterable[str] = (),
+    ) -> None:
         self.directory = directory
         self.executable = mosquitto.find_executable()
         self.authorities = CertificateAuthorities.open(directory / "authorities", now())
@@ -52,7 +58,7 @@ class RunningBroker:
         self.hub = credentials.ensure_hub_credentials(directory / "hub.json")
         configuration.write_configuration(self.configuration, self.hub)
         configuration.write_anchors(self.paths, self.authorities)
-        configuration.write_access_file(self.paths, organisations)
+        configuration.write_access_file(self.paths, organisations, integrations)
         self.write_revoked({})
         credentials.ensure_server_certificate(
             self.paths.server,
@@ -74,9 +80,16 @@ class RunningBroker:
     def internal_port(self) -> int:
         return self.configuration.internal_port
 
-    def let_observer_in(self, organisations: Iterable[str]) -> None:
+    def let_observer_in(
+        self,
+        organisations: Iterable[str],
+        integrations: Iterable[str] = (),
+        *,
+        shut_out: Iterable[str] = (),
+    ) -> None:
         """Add a user who reads and writes everything; the rules of all others stay as they are."""
-        write_file(self.paths.access, (access_file(organisations) + OBSERVER_RULES).encode())
+        rules = access_file(organisations, integrations, shut_out=shut_out) + OBSERVER_RULES
+        write_file(self.paths.access, rules.encode())
         line = credentials.password_line(OBSERVER, b"twelve bytes")
         with self.paths.passwords.open("a") as passwords:
             passwords.write(line.replace("@hub:", f"{OBSERVER_USER}:", 1) + "\n")

@@ -26,11 +26,12 @@ from tests.integration.broker.running import OBSERVER, OBSERVER_USER, RunningBro
 from tests.integration.conftest import BrokerFactory
 
 ORGANISATIONS = ("acme", "beta")
+INTEGRATIONS = ("lora", "beta")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Whose rights are tried. The home ``acme`` has the same id as the organisation."""
+    """Whose rights are tried. The home ``acme`` and the integration ``beta`` have organisations' ids."""
 
     role: Role
     id: str
@@ -43,6 +44,8 @@ class Subject:
 WHO = (
     (Role.HOME, "p7"),
     (Role.HOME, "acme"),
+    (Role.INTEGRATION, "lora"),
+    (Role.INTEGRATION, "beta"),
     (Role.PARTNER, "acme"),
     (Role.PARTNER, "beta"),
     (Role.HUB, "@hub"),
@@ -61,8 +64,10 @@ CONTRACT_TOPICS = tuple(
         "care/{id}/reading",
         "care/{id}/action",
         "care/{id}/reply",
+        "in/{id}/d1",
+        "in/{id}/application/0/device/d1/event/up",
     )
-    for id_ in ("p7", "h8", "acme", "beta")
+    for id_ in ("p7", "h8", "acme", "beta", "lora")
 )
 ODD_TOPICS = (
     # other case
@@ -86,13 +91,24 @@ ODD_TOPICS = (
     "care/acme/event/",
     "care/acme/event/more",
     "care//event",
+    "in",
+    "in/lora",
+    "in/lora/",
+    "in/lora//d1",
+    "in//d1",
+    "IN/lora/d1",
+    "in/Lora/d1",
+    "/in/lora/d1",
     # one id the beginning of another, user names in the place of ids
     "up/p77/d1/alarm",
     "down/p77/d1/receipt",
+    "in/lora2/d1",
     "up/CN=acme/d1/alarm",
     "down/CN=acme/d1/receipt",
     "care/CN=acme/event",
+    "in/CN=beta/d1",
     "up/@hub/d1/alarm",
+    "in/@hub/d1",
     # what is nobody's, and what is the hub's
     "probe/1",
     "elsewhere/p7",
@@ -118,13 +134,19 @@ WILDCARDS = (
     "care/+/action",
     "care/acme/#",
     "care/beta/+",
+    "in/#",
+    "in/+/#",
+    "in/lora/#",
+    "in/beta/d1",
     "+/acme/#",
+    "+/lora/#",
     "probe/#",
     "$SYS/#",
     "$share/{group}/#",
     "$share/{group}/up/+/+/alarm",
     "$share/{group}/down/+/+/receipt",
     "$share/{group}/care/+/event",
+    "$share/{group}/in/+/#",
 )
 
 
@@ -133,7 +155,7 @@ def broker(
     tmp_path_factory: pytest.TempPathFactory, broker_factory: BrokerFactory
 ) -> Iterator[RunningBroker]:
     with broker_factory(tmp_path_factory.mktemp("matrix")) as made:
-        made.let_observer_in(ORGANISATIONS)
+        made.let_observer_in(ORGANISATIONS, INTEGRATIONS, shut_out=["silenced"])
         made.start()
         yield made
 
@@ -154,7 +176,7 @@ def subjects(broker: RunningBroker) -> Iterator[dict[Subject, MqttClient]]:
 
 def _client(broker: RunningBroker, subject: Subject) -> MqttClient:
     match subject.role:
-        case Role.HOME:
+        case Role.HOME | Role.INTEGRATION:
             folder = broker.credentials(Issuer.HOMES, subject.id)
             return MqttClient(broker.homes_port, folder=folder, protocol=subject.protocol)
         case Role.PARTNER:
@@ -200,7 +222,7 @@ def test_a_client_is_heard_on_its_own_topics_and_on_no_other(
         tried += len(WRITTEN_TOPICS)
 
     assert _seen_by(observer, tag) == _pairs(Access.WRITE, WRITTEN_TOPICS)
-    assert tried == len(SUBJECTS) * len(WRITTEN_TOPICS) == 660
+    assert tried == len(SUBJECTS) * len(WRITTEN_TOPICS) == 1_344
     observer.publish_all([(topic, "") for topic in TOPICS], retain=True)
 
 
@@ -216,7 +238,7 @@ def test_a_last_will_is_heard_on_the_clients_own_topics_and_on_no_other(
             tried += 1
 
     assert _seen_by(observer, "will") == _pairs(Access.WRITE, WRITTEN_TOPICS)
-    assert tried == len(SUBJECTS) * len(WRITTEN_TOPICS) == 660
+    assert tried == len(SUBJECTS) * len(WRITTEN_TOPICS) == 1_344
 
 
 def test_a_client_hears_its_own_topics_and_no_other_when_it_asks_for_each_by_name(
@@ -229,7 +251,7 @@ def test_a_client_hears_its_own_topics_and_no_other_when_it_asks_for_each_by_nam
 
     heard = _heard(subjects, "by name", TOPICS)
     assert heard == _pairs(Access.READ, TOPICS)
-    assert len(subjects) * len(TOPICS) == len(SUBJECTS) * len(TOPICS) == 630
+    assert len(subjects) * len(TOPICS) == len(SUBJECTS) * len(TOPICS) == 1_302
 
 
 @pytest.mark.parametrize("topic_filter", WILDCARDS)
@@ -251,7 +273,7 @@ def test_a_wildcard_brings_a_client_its_own_topics_and_no_other(
 
 
 def test_the_wildcards_were_tried_on_every_topic() -> None:
-    assert len(WILDCARDS) * len(SUBJECTS) * len(TOPICS) == 15_120
+    assert len(WILDCARDS) * len(SUBJECTS) * len(TOPICS) == 39_060
 
 
 def test_only_the_hub_hears_the_broker_speak_of_itself(subjects: dict[Subject, MqttClient]) -> None:
@@ -281,6 +303,22 @@ def test_what_the_broker_retained_is_shown_to_those_who_may_read_it_and_no_other
     assert heard == _pairs(Access.READ, TOPICS)
 
 
+def test_an_integration_that_is_shut_out_is_heard_nowhere_not_even_as_a_home(
+    broker: RunningBroker, observer: MqttClient
+) -> None:
+    topics = [topic.replace("lora", "silenced") for topic in WRITTEN_TOPICS]
+
+    with broker.home_client("silenced") as client:
+        client.publish_all([(topic, "silenced|") for topic in topics])
+        client.subscribe("#", *(topic for topic in topics if topic[0] != "$"))
+        observer.publish_all([(topic, "to silenced") for topic in topics if topic[0] != "$"])
+        client.unsubscribe("#")
+        heard = client.arrivals
+
+    assert _seen_by(observer, "silenced") == set()
+    assert heard == []
+
+
 def test_each_role_is_allowed_something_so_that_nothing_arriving_is_no_proof() -> None:
     def allowed(role: Role, id_: str, access: Access) -> int:
         return sum(may(role, id_, access, topic) for topic in TOPICS)
@@ -292,9 +330,11 @@ def test_each_role_is_allowed_something_so_that_nothing_arriving_is_no_proof() -
     assert counts == {
         (Role.HOME, "p7"): (6, 4),
         (Role.HOME, "acme"): (3, 2),
+        (Role.INTEGRATION, "lora"): (5, 0),
+        (Role.INTEGRATION, "beta"): (2, 0),
         (Role.PARTNER, "acme"): (1, 3),
         (Role.PARTNER, "beta"): (1, 3),
-        (Role.HUB, "@hub"): (59, 59),
+        (Role.HUB, "@hub"): (68, 87),
     }
 
 
@@ -330,7 +370,7 @@ def _covers(topic_filter: str, topic: str) -> bool:
 
 def _tls(broker: RunningBroker, subject: Subject) -> ssl.SSLContext | None:
     match subject.role:
-        case Role.HOME:
+        case Role.HOME | Role.INTEGRATION:
             return client_context(broker.credentials(Issuer.HOMES, subject.id))
         case Role.PARTNER:
             return client_context(broker.credentials(Issuer.PARTNERS, subject.id))
@@ -343,10 +383,11 @@ def _die_with_will(
 ) -> None:
     """Connect with a will, break the connection off, and return when the broker has noticed.
 
-    By hand, since a client library would take 660 threads for it.
+    By hand, since a client library would take a thread for each.
     """
     port = {
         Role.HOME: broker.homes_port,
+        Role.INTEGRATION: broker.homes_port,
         Role.PARTNER: broker.partners_port,
         Role.HUB: broker.internal_port,
     }[subject.role]

@@ -6,7 +6,7 @@ from broker import topics
 from broker.access_rules import (
     HUB_USER,
     Access,
-    OrganisationIdError,
+    ClientIdError,
     Role,
     access_file,
     may,
@@ -20,13 +20,15 @@ READ, WRITE = Access.READ, Access.WRITE
 
 
 def test_the_access_file_says_what_the_contract_says() -> None:
-    rules = [line for line in access_file(["beta", "acme"]).splitlines() if line and not line.startswith("#")]
+    content = access_file(["beta", "acme"], ["zigbee", "acme"], shut_out=["old"])
+    rules = [line for line in content.splitlines() if line and not line.startswith("#")]
 
     assert rules == [
         "user @hub",
         "topic readwrite up/#",
         "topic readwrite down/#",
         "topic readwrite care/#",
+        "topic read in/#",
         "topic readwrite probe/#",
         "topic read $SYS/#",
         "user CN=acme",
@@ -43,15 +45,27 @@ def test_the_access_file_says_what_the_contract_says() -> None:
         "topic read care/beta/event",
         "topic read care/beta/reading",
         "topic read care/beta/reply",
+        "user acme",
+        "topic deny up/#",
+        "topic deny down/#",
+        "topic write in/acme/#",
+        "user zigbee",
+        "topic deny up/#",
+        "topic deny down/#",
+        "topic write in/zigbee/#",
+        "user old",
+        "topic deny up/#",
+        "topic deny down/#",
         "pattern write up/%u/#",
         "pattern read down/%u/#",
     ]
 
 
-@pytest.mark.parametrize("organisation_id", ["acme\nuser p7", "+", "#", "a/b", "Acme", "", "@hub"])
-def test_an_id_that_could_bring_in_other_rules_is_refused(organisation_id: str) -> None:
-    with pytest.raises(OrganisationIdError, match="expected 1 to 63 of a-z"):
-        access_file([organisation_id])
+@pytest.mark.parametrize("id_", ["acme\nuser p7", "+", "#", "a/b", "Acme", "", "@hub"])
+def test_an_id_that_could_bring_in_other_rules_is_refused(id_: str) -> None:
+    for organisations, integrations, shut_out in (([id_], [], []), ([], [id_], []), ([], [], [id_])):
+        with pytest.raises(ClientIdError, match="expected 1 to 63 of a-z"):
+            access_file(organisations, integrations, shut_out=shut_out)
 
 
 @given(id_=IDS)
@@ -85,20 +99,31 @@ def test_a_partner_says_and_hears_what_the_contract_gives_it(id_: str) -> None:
     assert not may(Role.PARTNER, id_, READ, f"care/{id_}/action")
 
 
+@given(id_=IDS, rest=st.text(min_size=1, max_size=20))
+def test_an_integration_says_what_it_likes_below_its_own_id_and_hears_nothing(id_: str, rest: str) -> None:
+    assert may(Role.INTEGRATION, id_, WRITE, f"in/{id_}/{rest}")
+    for branch in ("in", "up", "down", "care"):
+        assert not may(Role.INTEGRATION, id_, READ, f"{branch}/{id_}/{rest}")
+
+
 @given(id_=IDS, other=IDS, rest=st.text(alphabet="ab/", max_size=8), access=st.sampled_from([READ, WRITE]))
 def test_nobody_reaches_below_anothers_id(id_: str, other: str, rest: str, access: Access) -> None:
     if id_ == other:
         return
 
-    for role in (Role.HOME, Role.PARTNER):
-        for branch in ("up", "down", "care"):
+    for role in (Role.HOME, Role.INTEGRATION, Role.PARTNER):
+        for branch in ("up", "down", "care", "in"):
             assert not may(role, id_, access, f"{branch}/{other}/{rest}")
 
 
 @given(id_=IDS, rest=st.text(alphabet="ab/", max_size=8), access=st.sampled_from([READ, WRITE]))
-def test_homes_and_partners_of_the_same_id_share_no_topic(id_: str, rest: str, access: Access) -> None:
-    for topic in (f"up/{id_}/{rest}", f"down/{id_}/{rest}", f"care/{id_}/{rest}", f"care/{id_}/event"):
-        assert not (may(Role.HOME, id_, access, topic) and may(Role.PARTNER, id_, access, topic))
+def test_clients_of_different_kinds_and_the_same_id_share_no_topic(
+    id_: str, rest: str, access: Access
+) -> None:
+    topics_of_all = [f"{branch}/{id_}/{rest}" for branch in ("up", "down", "care", "in")]
+    for topic in (*topics_of_all, f"care/{id_}/event"):
+        roles = (Role.HOME, Role.INTEGRATION, Role.PARTNER)
+        assert sum(may(role, id_, access, topic) for role in roles) <= 1
 
 
 def test_only_the_hub_reads_what_the_broker_says_of_itself() -> None:
