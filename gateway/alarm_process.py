@@ -1,118 +1,26 @@
-"""The alarm process from its start to its end: lock, signals, heartbeat to the supervisor.
+"""The alarm process: alarm and status lanes, routing, delivery, supervision (``gateway.app``).
 
-    python -m gateway.alarm_process DIR [FD]
-
-Holds the lock ``alarm`` of the data folder for its whole life. The kernel lets go of it only when the
-process is dead, so there are never two that act, whatever the supervisor believes.
+python -m gateway.alarm_process DIR [FD]
 """
 
-import asyncio
-import gc
-import os
-import signal
 import sys
-from datetime import timedelta
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
-import structlog
-
-from gateway import log, settings
+from gateway import process
 from gateway.app import App, build
-from gateway.children import ALIVE, HEARTBEAT_EVERY, READY
-from gateway.data_folder import AlreadyRunningError, DataFolder, Lock, open_folder
+from gateway.data_folder import DataFolder
 from gateway.running import hub_access
+from gateway.settings import Settings
 from services.domain.clock import SystemClock
-from services.domain.errors import RefusedError
-from services.store.connection import StoreUnavailableError
 
 LOCK: Final = "alarm"
-LOCK_WITHIN: Final = timedelta(seconds=10)
-"""How long to wait for a predecessor that is being ended."""
-
-LOCK_POLL_SECONDS: Final = 0.05
-
-_MENDABLE: Final = (StoreUnavailableError, RefusedError)
-
-_log = structlog.get_logger(__name__)
 
 
-def main() -> int:
-    """Run until SIGTERM; 1 when something failed and the supervisor should start us again."""
-    log.configure(process="alarm")
-    sys.setswitchinterval(0.0005)  # the writer's thread gets its turn in half a millisecond, not in five
-    gc.set_threshold(20_000, 20, 50)  # collecting is rare and small; a long pause would be an alarm's latency
-    folder = open_folder(Path(sys.argv[1]))
-    to_supervisor = int(sys.argv[2]) if len(sys.argv) > 2 else None  # noqa: PLR2004
-    try:
-        return asyncio.run(_run(folder, to_supervisor))
-    except Exception as error:  # noqa: BLE001 - the supervisor's guard, inside the process that it guards
-        reason = _mendable(error)
-        if reason is None:
-            _log.exception("alarm_process_failed")
-        else:
-            _log.error("alarm_process_cannot_run", reason=reason)
-        return 1
-
-
-def _mendable(error: Exception) -> str | None:
-    """What an operator can mend, also where a group of tasks says it; None: a mistake of ours."""
-    first = error
-    while isinstance(first, ExceptionGroup):
-        if first.split(_MENDABLE)[1] is not None:
-            return None
-        first = first.exceptions[0]
-    return str(first) if isinstance(first, _MENDABLE) else None
-
-
-async def _run(folder: DataFolder, to_supervisor: int | None) -> int:
-    lock = await _locked(folder)
-    chosen = settings.load(folder.path)
-    ready, stop = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+def _build(folder: DataFolder, chosen: Settings) -> AbstractAsyncContextManager[App]:
     access = hub_access(folder, chosen)
-    try:
-        async with (
-            build(folder, access, source=f"urn:stadsnav:{chosen.city}", clock=SystemClock()) as app,
-            asyncio.TaskGroup() as group,
-        ):
-            beat = group.create_task(_beat(to_supervisor, app, ready, stop), name="heartbeat")
-            await app.run(ready=ready, stop=stop)
-            beat.cancel()
-    finally:
-        lock.release()
-    _log.info("alarm_process_stopped")
-    return 0
-
-
-async def _locked(folder: DataFolder) -> Lock:
-    deadline = asyncio.get_running_loop().time() + LOCK_WITHIN.total_seconds()
-    while True:
-        try:
-            return Lock(folder, LOCK)
-        except AlreadyRunningError:
-            if asyncio.get_running_loop().time() > deadline:
-                raise
-            await asyncio.sleep(LOCK_POLL_SECONDS)
-
-
-async def _beat(to_supervisor: int | None, app: App, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Say that we live, and whether every lane is open; end with the supervisor when it is gone."""
-    await ready.wait()
-    gc.freeze()  # what start-up made lives as long as we do: not worth looking at again
-    _log.info("alarm_process_ready")
-    if to_supervisor is None:
-        return
-    try:
-        while True:
-            os.write(to_supervisor, READY if app.sessions.are_connected() else ALIVE)
-            await asyncio.sleep(HEARTBEAT_EVERY.total_seconds())
-    except BrokenPipeError:
-        _log.warning("supervisor_gone")
-        stop.set()
+    return build(folder, access, source=f"urn:stadsnav:{chosen.city}", clock=SystemClock())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(process.main(process.Role(name=LOCK, build=_build)))

@@ -19,6 +19,7 @@ from broker.topics import Lane
 from devices.profiles import load_profiles
 from gateway import pacing
 from gateway.data_folder import DataFolder
+from gateway.handovers import HandoverDesk, measured, take_handovers
 from gateway.intake import Handler, Intake
 from gateway.lanes import AlarmLane, PartnerLane, StatusLane
 from gateway.outgoing import MqttChannel, MqttHomes
@@ -67,6 +68,10 @@ class App:
     intakes: dict[str, tuple[Intake, Session]]
     background: dict[str, _Work]
 
+    def are_connected(self) -> bool:
+        """Whether every lane is open now."""
+        return self.sessions.are_connected()
+
     async def run(self, *, ready: asyncio.Event, stop: asyncio.Event) -> None:
         """Work until told to stop; then finish what has arrived, and leave the rest to the broker.
 
@@ -105,8 +110,8 @@ async def build(
         clock: The time.
     """
     async with AsyncExitStack() as stack:
-        written, audited, checkpointed = (
-            stack.enter_context(closing(SqliteConnection(folder.database))) for _ in range(3)
+        written, audited, checkpointed, marked, looked = (
+            stack.enter_context(closing(SqliteConnection(folder.database))) for _ in range(5)
         )
         migrate(written)
         profiles = load_profiles()
@@ -134,9 +139,19 @@ async def build(
         background: dict[str, _Work] = {
             "marks": marks.run,
             "pacer": partial(pacing.pace, writer, release, clock),
-            "silence": partial(pacing.watch_silence, writer, profiles, clock, is_open=sessions.are_connected),
+            "silence": partial(
+                pacing.watch_silence,
+                writer,
+                profiles,
+                clock,
+                is_open=sessions.are_connected,
+                measured=partial(measured, folder.readings, looked, clock=clock),
+            ),
             "auditor": partial(pacing.audit, writer, audited, clock),
             "checkpoint": partial(pacing.checkpoint, checkpointed),
+            "handovers": partial(
+                take_handovers, folder.readings, marked, writer, HandoverDesk(profiles=profiles, clock=clock)
+            ),
         }
         for name, (session, callbacks) in _callbacks(sessions, intakes, homes=homes, marks=marks).items():
             background[f"{name} session"] = partial(session.run, callbacks)

@@ -47,9 +47,15 @@ class Child:
     """One of our own processes, kept running."""
 
     def __init__(
-        self, name: str, *arguments: str, pass_fds: tuple[int, ...] = (), stderr: IO[str] | None = None
+        self,
+        name: str,
+        *arguments: str,
+        pass_fds: tuple[int, ...] = (),
+        stderr: IO[str] | None = None,
+        heartbeat_within: timedelta = HEARTBEAT_WITHIN,
     ) -> None:
         self.name = name
+        self._heartbeat_within = heartbeat_within
         self.ready = asyncio.Event()
         self._arguments = arguments
         self._pass_fds = pass_fds
@@ -138,7 +144,7 @@ class Child:
                     self.ready.set()
                 else:
                     self.ready.clear()
-                within = HEARTBEAT_WITHIN
+                within = self._heartbeat_within
         except TimeoutError:
             _log.error("child_killed", child=self.name, reason="no heartbeat")
             if self._process is not None:

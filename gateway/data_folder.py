@@ -2,6 +2,7 @@
 
 DIR/stadsnav.toml        settings, when there are any
 DIR/stadsnav.db          homes, alarms, deliveries, audit (SQLite)
+DIR/readings.db          measured values (SQLite); made by the reading process
 DIR/pki/                 certificate authorities and their keys
 DIR/broker/              Mosquitto's configuration, access rules and its own persistence
 DIR/secrets/             the hub's account at the broker, its MQTT client ids
@@ -52,6 +53,11 @@ class DataFolder:
     def database(self) -> Path:
         """The store."""
         return self.path / "stadsnav.db"
+
+    @property
+    def readings(self) -> Path:
+        """The store of measured values."""
+        return self.path / "readings.db"
 
     @property
     def pki(self) -> Path:

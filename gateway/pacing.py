@@ -21,6 +21,7 @@ from gateway.outgoing import MqttHomes
 from services.alarms import chain
 from services.delivery.release import Release
 from services.domain.clock import Clock
+from services.domain.homes import Device
 from services.store import answers, deliveries, events, status
 from services.store.connection import Connection, StoreUnavailableError, to_micros
 from services.store.sqlite import SqliteConnection
@@ -96,12 +97,27 @@ class SteadyClock:
 
 
 async def watch_silence(
-    writer: Writer, profiles: Profiles, clock: Clock, *, is_open: Callable[[], bool]
+    writer: Writer,
+    profiles: Profiles,
+    clock: Clock,
+    *,
+    is_open: Callable[[], bool],
+    measured: Callable[[], list[tuple[Device, datetime]]],
 ) -> None:
-    """Notice devices that have fallen silent; while the lanes are not open, nobody can be heard."""
+    """Notice devices that have fallen silent; while the lanes are not open, nobody can be heard.
+
+    Args:
+        writer: The alarm process's writer.
+        profiles: How long a silence each device may keep.
+        clock: The time.
+        is_open: Whether every lane is open.
+        measured: Of the devices that would be called silent, those that have sent readings, and when.
+            Asked in a thread of its own, since it looks at another database.
+    """
     while True:
         if is_open():
-            await writer.write(partial(_look_for_silence, profiles=profiles, clock=clock))
+            spoken = await asyncio.to_thread(measured)
+            await writer.write(partial(_look_for_silence, profiles=profiles, clock=clock, spoken=spoken))
             await asyncio.sleep(SILENCE_EVERY.total_seconds())
         else:
             await asyncio.sleep(LONGEST_PAUSE.total_seconds())
@@ -224,8 +240,12 @@ class Marks:
             status.open_fault(connection, auditor.BROKER_DROPPED, "broker", message, at=now)
 
 
-def _look_for_silence(connection: Connection, *, profiles: Profiles, clock: Clock) -> None:
+def _look_for_silence(
+    connection: Connection, *, profiles: Profiles, clock: Clock, spoken: list[tuple[Device, datetime]]
+) -> None:
     now = clock.now()
+    for device, at in spoken:
+        silence.heard_elsewhere(connection, device, profiles=profiles, at=at)
     away = silence.welcome_back(connection, now=now)
     if away > silence.AWAY_AFTER:
         _log.warning("hub_was_away", seconds=round(away.total_seconds()))

@@ -6,6 +6,7 @@ No secret has a value that works by itself. Every mistake is reported at once, a
 what was typed: it may be a secret.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,9 +19,12 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableSourceError
 
+from devices.kinds import DataClass
+
 FILE_NAME: Final = "stadsnav.toml"
 PREFIX: Final = "STADSNAV_"
 
+Days = Annotated[int, Field(ge=1, le=36_500)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
@@ -52,6 +56,36 @@ class BrokerSettings(BaseModel):
     """Trust for the internal listener; None: plain TCP, only right on the loopback."""
 
 
+class RetentionSettings(BaseModel):
+    """How many days readings are kept, by data class; longer for homes where a granted purpose asks for it.
+
+    In stadsnav.toml: ``[retention.days]`` with ``climate = 800``, ``[retention.purposes."damp survey"]``
+    with ``climate = 1500``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    days: dict[DataClass, Days] = {}
+    purposes: dict[str, dict[DataClass, Days]] = {}
+
+    def of_class(self, data_class: DataClass) -> timedelta:
+        """How long readings of a class are kept, whatever the purpose."""
+        return timedelta(days=self.days.get(data_class, DEFAULT_RETENTION_DAYS[data_class]))
+
+
+DEFAULT_RETENTION_DAYS: Final = {
+    DataClass.SAFETY: 90,
+    DataClass.CARE: 90,
+    DataClass.FIRE: 90,
+    DataClass.PROPERTY: 400,
+    DataClass.TECHNICAL: 400,
+    DataClass.CLIMATE: 400,
+    DataClass.ENERGY: 400,
+    DataClass.CAMERA: 30,
+}
+"""A year and a heating season for what is about the house; three months for what is about a person."""
+
+
 class Settings(BaseSettings):
     """Everything that an operator can turn."""
 
@@ -73,6 +107,7 @@ class Settings(BaseSettings):
     partner_port: Port = 8884
     http_port: Port = 8080
     broker: BrokerSettings = BrokerSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -1,7 +1,7 @@
 """``stadsnav up``: one machine's product, from its lock to its last process.
 
-    lock ─> store ─> broker (files, start, self-test) ─> alarm process ─> web ─> ports.json, ready
-    SIGTERM: alarm process (finishes what it has) ─> web ─> broker (writes its state)
+    lock ─> store ─> broker (files, start, self-test) ─> alarm, reading, export, web ─> ports.json, ready
+    SIGTERM: the same (each finishes what it has), one after the other ─> broker (writes its state)
 
 It stops in the order in which the data flow, so that whatever is on its way is finished or stays with the
 one who sent it. Every process that ends is started again, after a pause that grows to five seconds.
@@ -30,7 +30,10 @@ STOP_WITHIN: Final = timedelta(seconds=15)
 READY_WITHIN: Final = timedelta(seconds=60)
 
 FOLLOW_EVERY: Final = timedelta(milliseconds=200)
-"""How soon a new organisation or a revoked certificate is known to the broker."""
+"""How soon a new organisation or integration, or a revoked certificate is known to the broker."""
+
+READING_HEARTBEAT_WITHIN: Final = timedelta(seconds=10)
+"""Sooner than for others: what homes measure meanwhile piles up in the broker, which alarms need too."""
 
 BROKER_AWAY_AT_MOST: Final = timedelta(seconds=60)
 
@@ -73,6 +76,13 @@ class Supervisor:
             migrate(store)
             web_socket = self._stack.enter_context(_bound(self._settings))
             alarm = Child("alarm", "gateway.alarm_process", str(self._folder.path), stderr=self._child_log)
+            reading = Child(
+                "reading",
+                "gateway.reading_process",
+                str(self._folder.path),
+                stderr=self._child_log,
+                heartbeat_within=READING_HEARTBEAT_WITHIN,
+            )
             web = Child(
                 "web",
                 "gateway.web_process",
@@ -84,7 +94,9 @@ class Supervisor:
             keeper = BrokerKeeper(self._folder, self._settings, self._clock, on_restart=alarm.ready.clear)
             try:
                 await keeper.start(access_list(store, self._clock))
-                await self._keep(keeper, (alarm, web), store, web_socket, stop=stop, on_ready=on_ready)
+                await self._keep(
+                    keeper, (alarm, reading, web), store, web_socket, stop=stop, on_ready=on_ready
+                )
             finally:
                 await keeper.stop()
                 self._folder.ports_file.unlink(missing_ok=True)

@@ -41,13 +41,15 @@ def keep(
     reason: str,
     payload: bytes,
     now: datetime,
+    is_counted: bool = True,
 ) -> None:
-    """Keep a message that could not be taken, and count it.
+    """Keep a message that could not be taken, and count it (not where a part of it was taken).
 
     Of one client at most ``KEPT_A_DAY``: a device that sends nothing but garbage must not fill the disk
     of all the others. What is over is counted, not kept.
     """
-    count(connection, lane, Outcome.QUARANTINED)
+    if is_counted:
+        count(connection, lane, Outcome.QUARANTINED)
     oldest = events.quarantined_before(connection, client_id, back=KEPT_A_DAY)
     if oldest is not None and now - oldest < timedelta(days=1):
         return

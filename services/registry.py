@@ -14,7 +14,7 @@ from services import audit
 from services.domain.errors import ExistsError, InvalidError, RefusedError, UnknownError
 from services.domain.homes import Device, DeviceState, Grant, Home, Organisation, Position
 from services.domain.ids import GrantId, PositionId, is_chosen_id, new_id
-from services.store import certificates, deliveries
+from services.store import certificates, deliveries, integrations
 from services.store import registry as rows
 from services.store.connection import Connection
 
@@ -112,11 +112,31 @@ def check_home(home: Home) -> None:
     Raises:
         InvalidError: Says which member, and what would be right.
     """
-    _check_id("home id", home.id)
-    _check_text("address", home.address)
+    check_id("home id", home.id)
+    check_text("address", home.address)
     for name, value in (("line", home.co_id), ("line", home.access_id), ("node", home.node)):
         if value:
-            _check_text(name, value)
+            check_text(name, value)
+
+
+def check_id(what: str, value: str) -> None:
+    """Refuse what people cannot choose as an id.
+
+    Raises:
+        InvalidError: Says what would be right.
+    """
+    if not is_chosen_id(value):
+        raise InvalidError(what, value, expected=ID_FORM)
+
+
+def check_text(what: str, value: str) -> None:
+    """Refuse what cannot be shown in a line.
+
+    Raises:
+        InvalidError: Says what would be right.
+    """
+    if not value.strip() or len(value) > TEXT_MAX or not value.isprintable():
+        raise InvalidError(what, value, expected=f"1 to {TEXT_MAX} printable characters")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,19 +158,21 @@ def add_device(
     Raises:
         RefusedError: The id, home, profile or position cannot be right, or is taken.
     """
-    _check_id("device id", new.id)
+    check_id("device id", new.id)
     if new.profile not in profiles:
         raise InvalidError("profile", new.profile, expected="one of " + ", ".join(profiles.names))
     profile = profiles[new.profile]
     if rows.home(connection, new.home_id) is None:
         raise UnknownError("home", new.home_id, mend="register it first with `stadsnav home add`")
     name = new.position or profile.position
-    _check_text("position", name)
+    check_text("position", name)
     known = rows.device(connection, new.id)
     if known is not None:
         if (known.home_id, known.position, known.profile) == (new.home_id, name, profile.name):
             return known
         raise ExistsError("device", new.id)
+    if integrations.get(connection, new.id) is not None:  # one name at the broker cannot be two clients
+        raise ExistsError("integration", new.id)
     position = _position(connection, new.home_id, name)
     device = Device(
         id=DeviceId(new.id),
@@ -197,8 +219,8 @@ def add_organisation(
         InvalidError: The id or name cannot be right.
         ExistsError: There is another one with this id.
     """
-    _check_id("organisation id", organisation.id)
-    _check_text("name", organisation.name)
+    check_id("organisation id", organisation.id)
+    check_text("name", organisation.name)
     known = rows.organisation(connection, organisation.id)
     if known == organisation:
         return organisation
@@ -281,8 +303,8 @@ def _checked(connection: Connection, new: NewGrant, *, now: datetime) -> Grant:
         raise UnknownError("home", new.home_id, mend="register it with `stadsnav home add`")
     if new.data_class not in set(DataClass):
         raise InvalidError("class", new.data_class, expected="one of " + ", ".join(DataClass))
-    _check_text("purpose", new.purpose)
-    _check_text("basis", new.legal_basis)
+    check_text("purpose", new.purpose)
+    check_text("basis", new.legal_basis)
     if not 1 <= new.step <= 99:  # noqa: PLR2004 - said in the message
         raise InvalidError("step", new.step, expected="a number from 1 to 99")
     if not timedelta(0) < new.within <= LONGEST_WITHIN:
@@ -318,16 +340,6 @@ def _position(connection: Connection, home_id: str, name: str) -> Position:
     if holder is not None:
         raise PositionTakenError(name, home_id, holder)
     return known
-
-
-def _check_id(what: str, value: str) -> None:
-    if not is_chosen_id(value):
-        raise InvalidError(what, value, expected=ID_FORM)
-
-
-def _check_text(what: str, value: str) -> None:
-    if not value.strip() or len(value) > TEXT_MAX or not value.isprintable():
-        raise InvalidError(what, value, expected=f"1 to {TEXT_MAX} printable characters")
 
 
 def _log(

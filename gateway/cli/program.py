@@ -36,9 +36,14 @@ NOUNS: Final = {
     "device": Noun("devices", "Devices in homes: add, list, show, enrol, suspend, resume, retire."),
     "profile": Noun("profiles", "What device models can say: list, show."),
     "org": Noun("organisations", "Care providers and others: add, list, credentials."),
+    "integration": Noun(
+        "integrations", "Other systems and the devices behind them: add, list, credentials, unknown, adopt."
+    ),
     "grant": Noun("grants", "Who may know what about whom: add, list, revoke."),
+    "rule": Noun("rules", "Limits on readings that open alarms: list, set, off, unset."),
     "alarm": Noun("alarms", "Cases: list, show, acknowledge, close, comment."),
     "event": Noun("events", "What homes said: list."),
+    "reading": Noun("readings", "Measured values: now, list, export, plot."),
     "quarantine": Noun("quarantine", "What could not be taken, and why: list."),
     "delivery": Noun("deliveries", "Who was told what, and whether it arrived: list."),
     "audit": Noun("audit", "Who looked at or changed what: list, verify."),

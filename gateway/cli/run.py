@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import typer
 
@@ -15,8 +16,18 @@ app = commands("One process of the product alone, in the foreground.")
 @app.command("alarm")
 def alarm(context: typer.Context, *, data: Data = None) -> None:
     """Run the alarm process until SIGTERM; its broker must run already."""
-    folder = open_folder(chosen_folder(context, data))
-    if holder(folder, "alarm") is not None:
-        raise AlreadyRunningError(folder.path, "alarm")
-    arguments = [sys.executable, "-m", "gateway.alarm_process", str(folder.path)]
+    _become("alarm", "gateway.alarm_process", chosen_folder(context, data))
+
+
+@app.command("reading")
+def reading(context: typer.Context, *, data: Data = None) -> None:
+    """Run the reading process until SIGTERM; its broker must run already."""
+    _become("reading", "gateway.reading_process", chosen_folder(context, data))
+
+
+def _become(lock: str, module: str, path: Path) -> None:
+    folder = open_folder(path)
+    if holder(folder, lock) is not None:
+        raise AlreadyRunningError(folder.path, lock)
+    arguments = [sys.executable, "-m", module, str(folder.path)]
     os.execv(sys.executable, arguments)  # noqa: S606 - becomes that process, so that signals reach it

@@ -2,10 +2,11 @@
 
 2026-11-23T08:00:00+01:00    RFC 3339, with its offset
 2026-11-23                   a date: its first moment in Sweden
+90s 15m 24h 7d               a time span
 """
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,6 +18,12 @@ EXPECTED: Final = "RFC 3339 with an offset, such as 2026-11-23T08:00:00+01:00, o
 WITHOUT_ZONES: Final = (
     "RFC 3339 with an offset, such as 2026-11-23T08:00:00+01:00 (dates need the package tzdata)"
 )
+
+SPAN: Final = "a number and s, m, h or d, such as 90s, 15m, 24h or 7d"
+
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_SPAN: Final = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+EXPECTED_OR_AGO: Final = f"how long ago, such as 24h or 7d; or {EXPECTED}"
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
@@ -31,6 +38,32 @@ def moment(what: str, text: str) -> datetime:
     if found is None:
         raise InvalidError(what, text, expected=EXPECTED)
     return found
+
+
+def seconds_in(what: str, text: str) -> int:
+    """The length of the time span that ``text`` names.
+
+    Raises:
+        InvalidError: It names none; says what would.
+    """
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise InvalidError(what, text, expected=SPAN)
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def moment_or_ago(what: str, text: str, *, now: datetime) -> datetime:
+    """The moment that ``text`` names, also by how long ago it was, in UTC. A day ago is 24 hours ago.
+
+    Raises:
+        InvalidError: It names none; says what would.
+    """
+    try:
+        if _SPAN.fullmatch(text):
+            return now - timedelta(seconds=seconds_in(what, text))
+        return moment(what, text)
+    except (OverflowError, InvalidError) as error:
+        raise InvalidError(what, text, expected=EXPECTED_OR_AGO) from error
 
 
 def _midnight(what: str, text: str) -> datetime:

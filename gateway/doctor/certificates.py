@@ -64,7 +64,7 @@ def issued(store: Connection, *, now: datetime) -> list[Check]:
         watch(
             "issued certificates",
             found,
-            "issue new ones: device enrol, org credentials; or retire the device",
+            "issue new ones: device enrol, org credentials, integration credentials; or retire the device",
         )
     ]
 

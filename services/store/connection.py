@@ -7,7 +7,7 @@ indexes; times are whole microseconds since 1970 in UTC, JSON is text, raw input
 adapter for another database translates the parameter marks and nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
@@ -29,6 +29,9 @@ class Connection(Protocol):
 
     def run(self, sql: str, *parameters: Any) -> int:
         """Change something; returns how many rows were changed."""
+
+    def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Change something once for each row of parameters."""
 
     def savepoint(self) -> AbstractContextManager[None]:
         """Undo what was done inside, and only that, when the block raises."""

@@ -1,6 +1,7 @@
 """What homes said, and what could not be read, as rows."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -188,6 +189,11 @@ def quarantined(
     return [_quarantined(row) for row in rows]
 
 
+def forget_quarantined(connection: Connection, home_id: str) -> None:
+    """Delete what was set aside of a home."""
+    connection.run("DELETE FROM quarantine WHERE home_id = ?", home_id)
+
+
 def count(connection: Connection, *names: str) -> None:
     """Add one to counters that live as long as the data."""
     connection.run(
@@ -195,6 +201,18 @@ def count(connection: Connection, *names: str) -> None:
             ON CONFLICT (name) DO UPDATE SET value = counters.value + 1""",
         *names,
     )
+
+
+def add(connection: Connection, amounts: Mapping[str, int]) -> None:
+    """Add to counters that live as long as the data; a zero is passed over."""
+    for name, amount in amounts.items():
+        if amount:
+            connection.run(
+                """INSERT INTO counters (name, value) VALUES (?, ?)
+                   ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value""",
+                name,
+                amount,
+            )
 
 
 def counter(connection: Connection, name: str) -> int:

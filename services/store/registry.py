@@ -1,5 +1,6 @@
 """Homes, positions, devices, organisations and grants as rows."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -99,6 +100,25 @@ def devices(connection: Connection, *, home_id: str | None, limit: int) -> list[
     """Devices by id, of one home or of all."""
     where, parameters = matching(d__home_id=home_id)
     rows = connection.rows(f"{_DEVICE} {where} ORDER BY d.id LIMIT ?", *parameters, limit)
+    return [_device(row) for row in rows]
+
+
+def devices_at(connection: Connection, position_ids: Iterable[str]) -> list[Device]:
+    """The devices in service that hold these positions."""
+    found = (
+        connection.row(f"{_DEVICE} WHERE d.position_id = ? AND d.state = 'in_service'", position_id)
+        for position_id in position_ids
+    )
+    return [_device(row) for row in found if row is not None]
+
+
+def devices_of_profiles(connection: Connection, profiles: Iterable[str]) -> list[Device]:
+    """The devices in service of some models."""
+    rows = [
+        row
+        for profile in profiles
+        for row in connection.rows(f"{_DEVICE} WHERE d.profile = ? AND d.state = 'in_service'", profile)
+    ]
     return [_device(row) for row in rows]
 
 

@@ -7,7 +7,7 @@ returns before anything is on the disk.
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,6 +69,13 @@ class SqliteConnection:
         except _ENVIRONMENT as error:
             raise StoreUnavailableError(str(error)) from error
         return self._connection.changes()
+
+    def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Change something once for each row of parameters."""
+        try:
+            self._connection.executemany(sql, rows)
+        except _ENVIRONMENT as error:
+            raise StoreUnavailableError(str(error)) from error
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -11,9 +11,11 @@ from typing import Final
 from devices.kinds import AlarmKind, DeviceId
 from devices.profiles import Profiles
 from services.alarms import opening
+from services.domain.homes import Device
 from services.store import events, registry, status
 from services.store.apart import apart
 from services.store.connection import Connection, from_micros, to_micros
+from services.supervision.status import heard
 
 ALIVE: Final = "hub_alive_at"
 AWAY_AFTER: Final = timedelta(seconds=30)
@@ -36,6 +38,21 @@ def welcome_back(connection: Connection, *, now: datetime) -> timedelta:
 def still_here(connection: Connection, *, now: datetime) -> None:
     """Note that the hub listens at this moment."""
     events.set_counter(connection, ALIVE, to_micros(now))
+
+
+def overdue(connection: Connection, *, now: datetime) -> list[Device]:
+    """Devices that the next ``look`` would call silent."""
+    found = (
+        registry.device(connection, id_) for id_ in status.silent(connection, now, limit=DEVICES_PER_TURN)
+    )
+    return [device for device in found if device is not None]
+
+
+def heard_elsewhere(connection: Connection, device: Device, *, profiles: Profiles, at: datetime) -> None:
+    """Note that a device has spoken on the reading lane, if that is later than what is known."""
+    known = status.of_device(connection, device.id)
+    if known is not None and at > known.last_seen_at:
+        heard(connection, device, profile=profiles[device.profile], now=at)
 
 
 def look(connection: Connection, *, profiles: Profiles, now: datetime) -> int:

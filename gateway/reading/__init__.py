@@ -1,0 +1,4 @@
+"""The reading process: what homes and integrations measure, on its way to the disk.
+
+broker ──> intake ──> SenML or a foreign dialect ──> taking ──> one commit ──> PUBACK ──> sharing
+"""

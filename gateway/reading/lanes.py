@@ -1,0 +1,50 @@
+"""What a packet says: a home's own SenML, or a foreign system's dialect.
+
+up/{client}/{device}/reading   ──SenML──> the device's values
+in/{integration}/…             ──dialect──> values, alarms and status of the devices behind it
+"""
+
+from broker import topics
+from broker.topics import TopicError
+from devices.codecs import senml
+from devices.codecs.errors import PayloadError
+from gateway.reading.foreign import ForeignLane
+from services.readings.batch import Batch
+from services.readings.register import KNOWN_LIMIT, Known, Register
+from services.readings.taking import Taking
+
+
+class Lanes:
+    """Chooses by the topic. Remembers which device a topic means."""
+
+    def __init__(self, *, register: Register, taking: Taking, foreign: ForeignLane) -> None:
+        self._register = register
+        self._taking = taking
+        self._foreign = foreign
+        self._by_topic: dict[str, Known] = {}
+
+    def handle(self, batch: Batch, topic: str, payload: bytes, received_us: int) -> None:
+        """Put what a packet says into the batch.
+
+        Raises:
+            PayloadError, NotAdmittedError: It cannot be taken; says why.
+        """
+        known = self._by_topic.get(topic)
+        if known is None or known.is_stale:
+            if topic.startswith(topics.INTEGRATION_PREFIX):
+                self._foreign.handle(batch, topic, payload, received_us)
+                return
+            known = self._find(topic)
+        values = senml.decode(payload, received_us=received_us)
+        self._taking.take(batch, known, values, received_us=received_us, topic=topic, payload=payload)
+
+    def _find(self, topic: str) -> Known:
+        try:
+            parsed = topics.parse_home_topic(topic)
+        except TopicError as error:
+            raise PayloadError(str(error)) from error
+        known = self._register.known(parsed.client_id, parsed.device_id)
+        if len(self._by_topic) >= KNOWN_LIMIT:
+            self._by_topic.clear()
+        self._by_topic[topic] = known
+        return known

@@ -1,0 +1,142 @@
+"""When the readings are put in order: one task, one thing at a time, so that none undoes another's work.
+
+recent is large or old   flush                 a day has ended     one segment a day
+16 flushes               merge                 once an hour        what is too old goes
+an erasure is asked for  erase, before anything else
+now and then             drop what nobody needs: exported journal rows, handovers that are taken
+"""
+
+import asyncio
+import time
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+import structlog
+
+from gateway.data_folder import DataFolder
+from gateway.export.cursors import exported_to
+from gateway.handovers import TAKEN_TO
+from services.domain.clock import Clock
+from services.readings.register import Register
+from services.readings.rulings import Rulings
+from services.readings.states import SeriesStates
+from services.readings.upkeep.erase import erase
+from services.readings.upkeep.expire import Retention, expire
+from services.readings.upkeep.flush import flush
+from services.readings.upkeep.merge import merge_days, merge_flushes
+from services.store import events
+from services.store.connection import to_micros
+from services.store.readings import erasures, handovers, journal, segments
+from services.store.readings.recent import Recent
+from services.store.sqlite import SqliteConnection
+from services.store.writer import Writer
+
+EVERY: Final = timedelta(seconds=1)
+FLUSH_READINGS: Final = 1_000_000
+"""28 MB in memory, and twice that while they are sorted."""
+
+FLUSH_AFTER: Final = timedelta(minutes=5)
+EXPIRE_EVERY: Final = timedelta(hours=1)
+ROWS_PER_STEP: Final = 100
+PAGES_PER_STEP: Final = 64
+STEPS_AT_ONCE: Final = 50
+KEPT_ROWS: Final = 1_000
+"""They tell which packets the broker may send again after a crash (``gateway.reading.redelivery``)."""
+
+JOURNAL_LIMIT: Final = 500_000
+"""Rows that wait for an export target: six hours of a busy city. Then the oldest go, and an operator is
+told; ``stadsnav export again`` sends them from the history."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Upkeep:
+    """The order in which things are done."""
+
+    def __init__(  # noqa: PLR0913 - everything that an erasure must reach
+        self,
+        *,
+        folder: DataFolder,
+        writer: Writer,
+        reader: SqliteConnection,
+        registry_reader: SqliteConnection,
+        recent: Recent,
+        states: SeriesStates,
+        register: Register,
+        rulings: Rulings,
+        retention: Retention,
+        clock: Clock,
+    ) -> None:
+        self._folder = folder
+        self._writer = writer
+        self._reader = reader
+        self._registry_reader = registry_reader
+        self._recent = recent
+        self._states = states
+        self._register = register
+        self._rulings = rulings
+        self._retention = retention
+        self._clock = clock
+        self._flushed_s = self._expired_s = time.monotonic()
+
+    async def run(self) -> None:
+        """Do what is due, once a second, until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY.total_seconds())
+            await self._erase()
+            if self._is_flush_due():
+                await flush(self._writer, self._recent)
+                self._flushed_s = time.monotonic()
+                await merge_flushes(self._writer, self._reader)
+                await self._merge_days()
+            if time.monotonic() - self._expired_s > EXPIRE_EVERY.total_seconds():
+                self._expired_s = time.monotonic()
+                await self._expire()
+            await self._drop()
+
+    def _is_flush_due(self) -> bool:
+        count = self._recent.count
+        is_old = time.monotonic() - self._flushed_s > FLUSH_AFTER.total_seconds()
+        return count >= FLUSH_READINGS or (count > 0 and is_old)
+
+    async def _merge_days(self) -> None:
+        today = segments.day_of(to_micros(self._clock.now()))
+        await merge_days(self._writer, self._reader, today=today)
+
+    async def _expire(self) -> None:
+        count = await expire(
+            self._writer, self._reader, self._registry_reader, self._retention, now=self._clock.now()
+        )
+        if count:
+            _log.info("readings_expired", count=count)
+
+    async def _erase(self) -> None:
+        for asked in erasures.waiting(self._reader):
+            count, series_ids = await erase(
+                self._writer,
+                self._reader,
+                self._recent,
+                home_id=asked.home_id,
+                position_id=asked.position_id,
+            )
+            self._states.forget(series_ids)
+            self._register.forget_homes({asked.home_id})
+            now = self._clock.now()
+            await self._writer.write(partial(erasures.done, id_=asked.id, count=count, at=now))
+            _log.info("readings_erased", count=count, erasure=asked.id)
+
+    async def _drop(self) -> None:
+        """Delete a little of what is no longer needed."""
+        for _ in range(STEPS_AT_ONCE):
+            if not await self._writer.write(partial(segments.drop_pages, limit=PAGES_PER_STEP)):
+                break
+        flushed_to = events.counter(self._reader, journal.FLUSHED_TO)
+        newest = journal.newest(self._reader)
+        droppable = min(
+            flushed_to, max(exported_to(self._folder), newest - JOURNAL_LIMIT), newest - KEPT_ROWS
+        )
+        while await self._writer.write(partial(journal.drop, up_to=droppable, limit=ROWS_PER_STEP)):
+            pass
+        taken_to = events.counter(self._registry_reader, TAKEN_TO)
+        await self._writer.write(partial(handovers.drop, up_to=taken_to, limit=ROWS_PER_STEP))

@@ -1,0 +1,1 @@
+"""The schema of the readings' own database file, one numbered file a version."""
