@@ -169,7 +169,7 @@ def test_while_the_disk_is_full_nothing_is_receipted_and_afterwards_all_of_it_is
             wait_until(lambda: not home.unanswered, "every alarm has its receipt", within_seconds=30)
         stored = [row["id"] for row in product.ask("event", "list", "--limit", "1000000")]
     assert sorted(stored) == sorted(alarm_id for _, alarm_id in home.sent)
-    said = [line["reason"] for line in product.log_lines("alarm_process_cannot_run")]
+    said = [line["reason"] for line in product.log_lines("process_cannot_run")]
     assert any("free the disk" in reason for reason in said)
 
 
