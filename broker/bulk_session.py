@@ -1,6 +1,6 @@
 """A session for floods: every packet costs microseconds, and acknowledgements leave many at a time.
 
-    broker ──PUBLISH──> on_packet(topic, payload, packet_id, is_again) ──> … stored … ──> acknowledge(ids)
+    broker ──PUBLISH──> on_packet(topic, payload, packet_id, mark) ──> … stored … ──> acknowledge(ids)
 
 The same promise as ``broker.session``: nothing is acknowledged before somebody says so. The alarm lane
 stays with paho; here a message may cost a fifth of what it costs there (DECISIONS.md, 12).
@@ -15,6 +15,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import IntFlag
 from typing import Any, Final
 
 import gmqtt
@@ -32,14 +33,26 @@ from broker.session import (
     SessionPlan,
 )
 
-OnPacket = Callable[[str, bytes, int, bool], None]
-"""Topic, payload, packet id (0: nothing to acknowledge), and whether the broker has sent it before.
+
+class Mark(IntFlag):
+    """What the broker says of a packet (MQTT 5, 3.3.1)."""
+
+    NONE = 0
+    RETAINED = 0x01
+    """It was kept, and is told now because we have subscribed."""
+    AGAIN = 0x08
+    """It was sent before, and not acknowledged."""
+
+
+OnPacket = Callable[[str, bytes, int, int], None]
+"""Topic, payload, packet id (0: nothing to acknowledge) and ``Mark``s, as a plain number.
 Called in the event loop for each packet; must be quick and must not raise."""
 
 WRITE_BUFFER_BYTES: Final = 8 * 1024 * 1024
 """What is published while more than this waits for the socket is dropped: nobody reads at the other end."""
 
 _PUBLISH: Final = 0x30
+_MARK_BITS: Final = int(Mark.RETAINED | Mark.AGAIN)
 _PUBACK_HEADER: Final = 0x4002
 """PUBACK with a remaining length of two: success (MQTT 5, 3.4.2.1)."""
 
@@ -166,8 +179,10 @@ class _Link:
             )
         except gmqtt.mqtt.handler.MQTTConnectError as error:
             raise BrokerRefusedError("our connection", str(error)) from error
-        if self._plan.subscriptions:
-            self._client.subscribe([_as_it_came(topic) for topic in self._plan.subscriptions])
+        wanted = [_fresh_only(topic) for topic in self._plan.subscriptions]
+        wanted += [_with_retained(topic) for topic in self._plan.subscriptions_with_retained]
+        if wanted:
+            self._client.subscribe(wanted)
             await self._subscribed
         return self._was_present
 
@@ -219,7 +234,7 @@ class _Link:
         length = packet[at]
         if length & 0x80:
             length, at = _long_length(packet, at)
-        self._on_packet(topic, packet[at + 1 + length :], packet_id, bool(header & 0x08))
+        self._on_packet(topic, packet[at + 1 + length :], packet_id, header & _MARK_BITS)
 
 
 def _long_length(packet: bytes, at: int) -> tuple[int, int]:
@@ -232,10 +247,18 @@ def _long_length(packet: bytes, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
 
 
-def _as_it_came(topic: str) -> Any:
+def _fresh_only(topic: str) -> Any:
+    """What is published from now on; what is retained is not told."""
     return gmqtt.Subscription(
-        topic, qos=1, no_local=True, retain_as_published=True, retain_handling_options=2
-    )  # what is retained is not replayed
+        topic, qos=1, no_local=True, retain_as_published=False, retain_handling_options=2
+    )
+
+
+def _with_retained(topic: str) -> Any:
+    """What is retained too, marked so; what is published from now on is not, though it be retained."""
+    return gmqtt.Subscription(
+        topic, qos=1, no_local=True, retain_as_published=False, retain_handling_options=0
+    )
 
 
 def _tls(address: BrokerAddress) -> Any:

@@ -57,6 +57,13 @@ MAX_INFLIGHT_MESSAGES: Final = Limit(
     at_the_bound="Further messages wait in the queue. Nothing is lost, but one that is never acknowledged "
     "holds its place until the client reconnects.",
 )
+MAX_INFLIGHT_BYTES: Final = Limit(
+    option="max_inflight_bytes",
+    value=16 * 1024 * 1024,
+    unit="bytes of unacknowledged payload per client",
+    because="The reading process may hold 20,000 packets at once; this bounds its memory when they are large.",
+    at_the_bound="Further messages wait in the queue, as for max_inflight_messages.",
+)
 MAX_PACKET_BYTES: Final = Limit(
     option="max_packet_size",
     value=64 * 1024,
@@ -125,6 +132,7 @@ GLOBAL_LIMITS: Final = (
     MAX_QUEUED_MESSAGES,
     MAX_QUEUED_BYTES,
     MAX_INFLIGHT_MESSAGES,
+    MAX_INFLIGHT_BYTES,
     MAX_PACKET_BYTES,
     MAX_KEEPALIVE,
     PERSISTENT_CLIENT_EXPIRATION,

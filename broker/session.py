@@ -74,6 +74,8 @@ class SessionPlan:
     """Messages that may be unacknowledged at once; also bounds what we hold in memory."""
     is_kept: bool = True
     """Whether the broker keeps what arrives while we are away."""
+    subscriptions_with_retained: tuple[str, ...] = ()
+    """Where what is retained is told too (``broker.bulk_session`` only)."""
 
 
 class BrokerRefusedError(Exception):

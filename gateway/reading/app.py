@@ -175,7 +175,8 @@ async def build(
 def _session(access: HubAccess) -> BulkSession:
     plan = SessionPlan(
         client_id=access.credentials.client_id("reading"),
-        subscriptions=(topics.lane_filter(Lane.READING), topics.INTEGRATION_FILTER),
+        subscriptions=(topics.lane_filter(Lane.READING),),
+        subscriptions_with_retained=(topics.INTEGRATION_FILTER,),
         receive_maximum=AT_ONCE,
     )
     return BulkSession(access.address, plan)

@@ -6,6 +6,7 @@ in/{integration}/… ──dialect──> ForeignMessage ──adopted?──> v
                                       └──nobody knows it──> the list of unknown devices
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -59,8 +60,13 @@ class ForeignLane:
         self._integrations.clear()
         self._devices.clear()
 
-    def handle(self, batch: Batch, topic: str, payload: bytes, received_us: int) -> None:
+    def handle(
+        self, batch: Batch, topic: str, payload: bytes, received_us: int, *, is_retained: bool
+    ) -> None:
         """Put what a packet says into the batch.
+
+        What was retained tells units, names and conditions that hold; its values are old, nobody knows how
+        old, and are not taken.
 
         Raises:
             PayloadError, NotAdmittedError: It cannot be taken; says why.
@@ -72,6 +78,8 @@ class ForeignLane:
         integration = self._integration(integration_id)
         dialect = self._dialect(integration)
         for message in dialect.decode(rest, payload, received_at=from_micros(received_us)):
+            if is_retained:
+                message = replace(message, values=())  # noqa: PLW2901
             device = self._device(integration, message.external_id)
             if device is None:
                 self._note_stranger(batch, integration, message, payload)

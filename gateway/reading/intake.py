@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from broker.bulk_session import BulkSession
+from broker.bulk_session import BulkSession, Mark
 from devices.codecs.errors import PayloadError
 from gateway.intake import INTERNAL
 from gateway.reading.noting import Noting
@@ -37,8 +37,8 @@ GATHER: Final = timedelta(milliseconds=40)
 LOOK_EVERY: Final = timedelta(seconds=1)
 """How often rules are asked about what did not arrive."""
 
-Handler = Callable[[Batch, str, bytes, int], None]
-"""Puts what a packet says into the batch: topic, payload, and when we received it in microseconds.
+Handler = Callable[[Batch, str, bytes, int, int], None]
+"""Puts what a packet says into the batch: topic, payload, when we received it in microseconds, ``Mark``s.
 
 Raises:
     PayloadError, NotAdmittedError: It is set aside, with the reason.
@@ -86,7 +86,7 @@ class ReadingIntake:
         if not was_present:
             self._redelivery.forget()
 
-    def on_packet(self, topic: str, payload: bytes, packet_id: int, is_again: bool) -> None:  # noqa: FBT001 - the session's callback
+    def on_packet(self, topic: str, payload: bytes, packet_id: int, marks: int) -> None:
         """Take a packet in. Whatever it is, it is in the next commit: as readings, or set aside."""
         batch = self._batch
         self._arrived.set()
@@ -94,13 +94,13 @@ class ReadingIntake:
             sum_ = content_sum(topic, payload)
             batch.packet_ids.append(packet_id)
             batch.packet_sums.append(sum_)
-            if is_again and self._redelivery.was_taken(packet_id, sum_):
+            if marks & Mark.AGAIN and self._redelivery.was_taken(packet_id, sum_):
                 batch.packs += 1
                 batch.packs_again += 1
                 return
             self._redelivery.note(packet_id, sum_)
         try:
-            self._handler(batch, topic, payload, to_micros(self._clock.now()))
+            self._handler(batch, topic, payload, to_micros(self._clock.now()), marks)
         except PayloadError as error:
             refuse(batch, topic, payload, error.reason)
         except NotAdmittedError as error:

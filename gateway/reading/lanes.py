@@ -5,6 +5,7 @@ in/{integration}/…             ──dialect──> values, alarms and status 
 """
 
 from broker import topics
+from broker.bulk_session import Mark
 from broker.topics import TopicError
 from devices.codecs import senml
 from devices.codecs.errors import PayloadError
@@ -23,7 +24,7 @@ class Lanes:
         self._foreign = foreign
         self._by_topic: dict[str, Known] = {}
 
-    def handle(self, batch: Batch, topic: str, payload: bytes, received_us: int) -> None:
+    def handle(self, batch: Batch, topic: str, payload: bytes, received_us: int, marks: int) -> None:
         """Put what a packet says into the batch.
 
         Raises:
@@ -32,7 +33,8 @@ class Lanes:
         known = self._by_topic.get(topic)
         if known is None or known.is_stale:
             if topic.startswith(topics.INTEGRATION_PREFIX):
-                self._foreign.handle(batch, topic, payload, received_us)
+                is_retained = bool(marks & Mark.RETAINED)
+                self._foreign.handle(batch, topic, payload, received_us, is_retained=is_retained)
                 return
             known = self._find(topic)
         values = senml.decode(payload, received_us=received_us)

@@ -54,7 +54,7 @@ _log = structlog.get_logger(__name__)
 class Upkeep:
     """The order in which things are done."""
 
-    def __init__(  # noqa: PLR0913 - everything that an erasure must reach
+    def __init__(
         self,
         *,
         folder: DataFolder,
