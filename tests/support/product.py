@@ -27,7 +27,12 @@ POLL_SECONDS: Final = 0.02
 LAST_LINES: Final = 40
 LONGEST_LINE: Final = 500
 
-MARKS: Final = {"alarm": "gateway.alarm_process", "web": "gateway.web_process", "broker": "mosquitto"}
+MARKS: Final = {
+    "alarm": "gateway.alarm_process",
+    "reading": "gateway.reading_process",
+    "web": "gateway.web_process",
+    "broker": "mosquitto",
+}
 """What tells a child's command line from the others."""
 
 T = TypeVar("T")
