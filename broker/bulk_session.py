@@ -11,6 +11,7 @@ one makes a task of each message, and the transport, since the public way writes
 """
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +27,6 @@ from numpy.typing import NDArray
 from broker.session import (
     CONNECT_WITHIN,
     KEEP_ALIVE,
-    RECONNECT_WAITS,
     SESSION_EXPIRY_SECONDS,
     BrokerAddress,
     BrokerRefusedError,
@@ -48,6 +48,10 @@ OnPacket = Callable[[str, bytes, int, int], None]
 """Topic, payload, packet id (0: nothing to acknowledge) and ``Mark``s, as a plain number.
 Called in the event loop for each packet; must be quick and must not raise."""
 
+RECONNECT_WAITS: Final = (0.02, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Seconds between attempts; the last one repeats. Short at first: what homes publish to a broker that has
+been killed and has no session of ours yet is acknowledged to them and kept for nobody."""
+
 WRITE_BUFFER_BYTES: Final = 8 * 1024 * 1024
 """What is published while more than this waits for the socket is dropped: nobody reads at the other end."""
 
@@ -56,6 +60,7 @@ _MARK_BITS: Final = int(Mark.RETAINED | Mark.AGAIN)
 _PUBACK_HEADER: Final = 0x4002
 """PUBACK with a remaining length of two: success (MQTT 5, 3.4.2.1)."""
 
+logging.getLogger("gmqtt").setLevel(logging.CRITICAL)  # what it has to say, we say ourselves
 _log = structlog.get_logger(__name__)
 
 
@@ -202,7 +207,8 @@ class _Link:
         """Leave; a session that is kept stays at the broker."""
         for future in (self._subscribed, self.lost):
             future.cancel()
-        if self._client._connection is not None:  # noqa: SLF001 - it never connected
+        connection = self._client._connection  # noqa: SLF001 - None: it never connected
+        if connection is not None and not connection.is_closing():
             await self._client.disconnect()
 
     def _at_connect(self, _client: Any, flags: int, _result: int, _properties: Any) -> None:
@@ -218,10 +224,11 @@ class _Link:
             self._subscribed.set_result(None)
 
     def _at_disconnect(self, _client: Any, _packet: Any, _error: Any = None) -> None:
-        for future in (self._subscribed, self.lost):
-            if not future.done():
-                future.set_exception(ConnectionResetError("the connection ended"))
-                future.exception()  # seen: whoever waits gets it, nobody else need be told
+        if not self._subscribed.done():
+            self._subscribed.set_exception(ConnectionResetError("the connection ended"))
+            self._subscribed.exception()  # seen: whoever waits gets it, nobody else need be told
+        if not self.lost.done():
+            self.lost.set_result(None)
 
     def _at_publish(self, header: int, packet: bytes) -> None:
         """Take one PUBLISH apart (MQTT 5, 3.3); this runs for every packet."""
