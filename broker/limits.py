@@ -61,7 +61,8 @@ MAX_INFLIGHT_BYTES: Final = Limit(
     option="max_inflight_bytes",
     value=16 * 1024 * 1024,
     unit="bytes of unacknowledged payload per client",
-    because="The reading process may hold 20,000 packets at once; this bounds its memory when they are large.",
+    because="The reading process may hold 20,000 packets at once; this bounds its memory when they are "
+    "large.",
     at_the_bound="Further messages wait in the queue, as for max_inflight_messages.",
 )
 MAX_PACKET_BYTES: Final = Limit(

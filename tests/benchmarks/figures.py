@@ -10,15 +10,24 @@ class Figure:
     value: float
     unit: str
     at_most: float | None = None
+    at_least: float | None = None
 
     @property
     def is_within(self) -> bool:
-        return self.at_most is None or self.value <= self.at_most
+        is_low_enough = self.at_most is None or self.value <= self.at_most
+        return is_low_enough and (self.at_least is None or self.value >= self.at_least)
 
     def cells(self) -> tuple[str, str, str, str]:
-        limit = "" if self.at_most is None else f"≤ {self.at_most:g} {self.unit}"
-        verdict = "" if self.at_most is None else "ok" if self.is_within else "BEYOND"
-        return self.what, f"{self.value:.2f} {self.unit}", limit, verdict
+        verdict = "" if not self._limit() else "ok" if self.is_within else "BEYOND"
+        return self.what, f"{self.value:.2f} {self.unit}", self._limit(), verdict
+
+    def _limit(self) -> str:
+        parts = [
+            f"{sign} {value:g}"
+            for sign, value in (("≥", self.at_least), ("≤", self.at_most))
+            if value is not None
+        ]
+        return f"{' and '.join(parts)} {self.unit}" if parts else ""
 
 
 def percentile(values: Sequence[float], share: float) -> float:
