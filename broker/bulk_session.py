@@ -14,7 +14,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import IntFlag
 from typing import Any, Final
@@ -82,7 +82,7 @@ class BulkSession:
         self._link: _Link | None = None
         self.connected = asyncio.Event()
         self.connection = 0
-        """Which connection this is: packet ids mean nothing on another one."""
+        """Which connection this is, counted as the broker lets us in: packet ids mean nothing on another."""
 
     @property
     def is_connected(self) -> bool:
@@ -93,7 +93,6 @@ class BulkSession:
         """Connect, and connect again whenever the connection is lost, until cancelled."""
         attempt = 0
         while True:
-            self.connection += 1
             try:
                 await self._stay_connected(callbacks)
                 attempt = 0
@@ -115,7 +114,12 @@ class BulkSession:
         return self._link.publish(topic, payload, expiry)
 
     async def _stay_connected(self, callbacks: BulkCallbacks) -> None:
-        self._link = link = _Link(self._address, self._plan, callbacks)
+        def let_in(was_present: bool) -> None:  # noqa: FBT001 - as of on_connected
+            self._link = link
+            self.connection += 1
+            callbacks.on_connected(was_present)
+
+        link = _Link(self._address, self._plan, replace(callbacks, on_connected=let_in))
         try:
             async with asyncio.timeout(CONNECT_WITHIN.total_seconds()):
                 was_present = await link.open()
@@ -192,12 +196,15 @@ class _Link:
         return self._was_present
 
     def write(self, packets: bytes) -> None:
-        """Write ready-made packets."""
-        self._client._connection._transport.write(packets)  # noqa: SLF001
+        """Write ready-made packets; into a connection that ends they are not, and need not be, written."""
+        transport = self._client._connection._transport  # noqa: SLF001
+        if not transport.is_closing():
+            transport.write(packets)
 
     def publish(self, topic: str, payload: bytes, expiry: timedelta) -> bool:
         """Publish with QoS 0, unless too much waits already."""
-        if self._client._connection._transport.get_write_buffer_size() > WRITE_BUFFER_BYTES:  # noqa: SLF001
+        transport = self._client._connection._transport  # noqa: SLF001
+        if transport.is_closing() or transport.get_write_buffer_size() > WRITE_BUFFER_BYTES:
             return False
         seconds = int(expiry.total_seconds())
         self._client.publish(topic, payload, qos=0, message_expiry_interval=seconds)

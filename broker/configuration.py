@@ -3,6 +3,7 @@
     homes     8883  TLS, certificate of the homes' authority      user = CN; integrations come here too
     partners  8884  TLS, certificate of the partners' authority   user = whole subject
     internal        loopback, password                            user = @hub
+    bulk            loopback, TLS, password                       user = @hub
 
 ``render`` is the text alone; the ``write_…`` functions put it and what it names on disk. After
 ``write_access_file`` or ``write_revocation_lists`` the broker wants a reload (``broker.mosquitto``);
@@ -93,6 +94,11 @@ class BrokerPaths:
         """The directory of Mosquitto's snapshot."""
         return self.directory / "state"
 
+    @property
+    def root(self) -> Path:
+        """What the hub itself trusts."""
+        return self.directory / "root.pem"
+
     def anchor(self, issuer: Issuer) -> Path:
         """What a listener trusts."""
         return self.directory / f"{issuer}.anchor.pem"
@@ -110,6 +116,7 @@ class BrokerConfiguration:
     homes: Listener
     partners: Listener
     internal_port: int
+    bulk_port: int
     run_as: str | None
     """The user whom a broker that is started as root becomes; None where we are not root."""
 
@@ -119,9 +126,14 @@ class BrokerConfiguration:
         return Listener(port=self.internal_port, address=LOOPBACK)
 
     @property
-    def ports(self) -> tuple[int, int, int]:
+    def bulk(self) -> Listener:
+        """Where the hub's reading session connects."""
+        return Listener(port=self.bulk_port, address=LOOPBACK)
+
+    @property
+    def ports(self) -> tuple[int, int, int, int]:
         """What a broker that is ready listens on."""
-        return self.homes.port, self.partners.port, self.internal_port
+        return self.homes.port, self.partners.port, self.internal_port, self.bulk_port
 
 
 def running_user() -> str | None:
@@ -147,6 +159,7 @@ def render(configuration: BrokerConfiguration) -> str:
         _tls_listener(Issuer.HOMES, configuration.homes, paths),
         _tls_listener(Issuer.PARTNERS, configuration.partners, paths),
         _listener(configuration.internal, limits.HUB_CONNECTIONS),
+        _bulk_listener(configuration.bulk, paths),
     ]
     return "\n".join("".join(f"{line}\n" for line in section) for section in sections if section)
 
@@ -178,8 +191,9 @@ def write_access_file(
 
 
 def write_anchors(paths: BrokerPaths, authorities: CertificateAuthorities) -> None:
-    """Write what the listeners of homes and partners trust."""
+    """Write what the listeners of homes and partners trust, and what the hub trusts."""
     make_private_directory(paths.directory)
+    write_file(paths.root, authorities.root_pem)
     for issuer in CLIENT_ISSUERS:
         write_file(paths.anchor(issuer), authorities.anchor_pem(issuer))
 
@@ -244,6 +258,20 @@ def _tls_listener(issuer: Issuer, listener: Listener, paths: BrokerPaths) -> lis
         "tls_version tlsv1.2",  # at least
         "require_certificate true",
         USER_NAME_OPTION[issuer],
+    ]
+
+
+def _bulk_listener(listener: Listener, paths: BrokerPaths) -> list[str]:
+    """For the session that floods come through, with TLS on purpose.
+
+    Mosquitto reads one packet of a plain connection in a turn of its loop, so the PUBACKs of one session
+    would wait behind the packets of all homes; of a TLS record it reads all that are in it.
+    """
+    return [
+        *_listener(listener, limits.HUB_CONNECTIONS),
+        f"certfile {paths.server}",
+        f"keyfile {paths.server}",
+        "tls_version tlsv1.2",
     ]
 
 

@@ -30,7 +30,7 @@ from broker.configuration import BrokerConfiguration, BrokerPaths, Listener
 from broker.credentials import ensure_server_certificate, write_credentials
 from gateway.children import wait_before_restart
 from gateway.data_folder import DataFolder
-from gateway.running import hub_access, hub_credentials, write_internal_port
+from gateway.running import hub_access, hub_credentials, write_internal_ports
 from gateway.settings import Settings
 from services.domain.clock import Clock
 from services.domain.homes import DeviceState
@@ -54,6 +54,7 @@ class BrokerPorts:
     homes: int
     partners: int
     internal: int
+    bulk: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ class BrokerKeeper:
         self._authorities = CertificateAuthorities.open(folder.pki, clock.now())
         self._process: mosquitto.BrokerProcess | None = None
         self._is_stopping = False
-        self.ports = BrokerPorts(homes=settings.mqtt_port, partners=settings.partner_port, internal=0)
+        self.ports = BrokerPorts(homes=settings.mqtt_port, partners=settings.partner_port, internal=0, bulk=0)
 
     @property
     def pid(self) -> int | None:
@@ -177,6 +178,7 @@ class BrokerKeeper:
                 homes=self._settings.mqtt_port or mosquitto.free_port(),
                 partners=self._settings.partner_port or mosquitto.free_port(),
                 internal=mosquitto.free_port(),
+                bulk=mosquitto.free_port(),
             )
             try:
                 await self._start_on(ports, executable)
@@ -193,15 +195,15 @@ class BrokerKeeper:
             homes=Listener(port=ports.homes, address=bind),
             partners=Listener(port=ports.partners, address=bind),
             internal_port=ports.internal,
+            bulk_port=ports.bulk,
             run_as=files.running_user(),
         )
         files.write_configuration(plan, hub_credentials(self._folder))
-        write_internal_port(self._folder, ports.internal)
+        write_internal_ports(self._folder, internal=ports.internal, bulk=ports.bulk)
         command = mosquitto.command(executable, self._paths.configuration)
         self._process = mosquitto.BrokerProcess(command, on_line=_note_line)
         await self._process.start()
-        everywhere = (ports.homes, ports.partners, ports.internal)
-        await self._process.wait_until_accepting(everywhere, deadline=ACCEPTING_WITHIN)
+        await self._process.wait_until_accepting(plan.ports, deadline=ACCEPTING_WITHIN)
         self.ports = ports
         _log.info("broker_started", pid=self.pid, homes=ports.homes, partners=ports.partners)
 

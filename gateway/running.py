@@ -1,11 +1,11 @@
 """What the running processes tell each other through ``DIR/run``: where the broker listens for the hub."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from broker.configuration import LOOPBACK
+from broker.configuration import LOOPBACK, BrokerPaths
 from broker.credentials import HubCredentials, ensure_hub_credentials
 from broker.session import BrokerAddress
 from gateway.data_folder import DataFolder
@@ -34,6 +34,8 @@ class HubAccess:
     """How this process gets in at the broker."""
 
     address: BrokerAddress
+    bulk: BrokerAddress
+    """Where floods come through."""
     credentials: HubCredentials
 
 
@@ -42,10 +44,10 @@ def hub_credentials(folder: DataFolder) -> HubCredentials:
     return ensure_hub_credentials(folder.broker / HUB_FILE)
 
 
-def write_internal_port(folder: DataFolder, port: int) -> None:
-    """Say where the managed broker's internal listener is."""
+def write_internal_ports(folder: DataFolder, *, internal: int, bulk: int) -> None:
+    """Say where the managed broker listens for the hub."""
     draft = _file(folder).with_suffix(".tmp")
-    draft.write_text(json.dumps({"internal": port}) + "\n")
+    draft.write_text(json.dumps({"internal": internal, "bulk": bulk}) + "\n")
     draft.replace(_file(folder))
 
 
@@ -59,13 +61,15 @@ def hub_access(folder: DataFolder, settings: Settings) -> HubAccess:
     credentials = hub_credentials(folder)
     broker = settings.broker
     if broker.manage:
-        address = BrokerAddress(
+        ports = _internal_ports(folder)
+        plain = BrokerAddress(
             host=LOOPBACK,
-            port=_internal_port(folder),
+            port=ports["internal"],
             username=credentials.user_name,
             password=credentials.password,
         )
-        return HubAccess(address=address, credentials=credentials)
+        bulk = replace(plain, port=ports["bulk"], ca_file=BrokerPaths(directory=folder.broker).root)
+        return HubAccess(address=plain, bulk=bulk, credentials=credentials)
     if broker.password is None:
         raise NoPasswordError
     address = BrokerAddress(
@@ -75,14 +79,15 @@ def hub_access(folder: DataFolder, settings: Settings) -> HubAccess:
         password=broker.password.get_secret_value(),
         ca_file=broker.ca_file,
     )
-    return HubAccess(address=address, credentials=credentials)
+    return HubAccess(address=address, bulk=address, credentials=credentials)
 
 
-def _internal_port(folder: DataFolder) -> int:
+def _internal_ports(folder: DataFolder) -> dict[str, int]:
     try:
-        return int(json.loads(_file(folder).read_text())["internal"])
+        ports: dict[str, int] = json.loads(_file(folder).read_text())
     except FileNotFoundError:
         raise NotRunningError(folder.path) from None
+    return ports
 
 
 def _file(folder: DataFolder) -> Path:

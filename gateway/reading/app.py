@@ -22,7 +22,7 @@ from devices.profiles import load_profiles
 from gateway import pacing
 from gateway.data_folder import DataFolder
 from gateway.reading import redelivery
-from gateway.reading.followers import follow_registry, wake_rules
+from gateway.reading.followers import follow_registry, look_again, wake_rules
 from gateway.reading.foreign import ForeignLane
 from gateway.reading.intake import ReadingIntake
 from gateway.reading.lanes import Lanes
@@ -32,6 +32,7 @@ from gateway.reading.releasing import Releasing
 from gateway.reading.upkeep import Upkeep
 from gateway.running import HubAccess
 from services.domain.clock import Clock
+from services.readings.clocks import Clocks
 from services.readings.conditions import CONDITION, Conditions
 from services.readings.register import Register
 from services.readings.rulings import Rulings
@@ -39,10 +40,10 @@ from services.readings.sharing import Sharing
 from services.readings.states import SeriesStates
 from services.readings.taking import Taking
 from services.readings.upkeep.expire import Retention
-from services.store import events
+from services.store import changes, events
 from services.store.connection import Connection, to_micros
 from services.store.migrations import READINGS, migrate
-from services.store.readings import journal, marks, segments
+from services.store.readings import erasures, journal, marks, segments
 from services.store.readings import series as series_rows
 from services.store.readings.columns import latest
 from services.store.readings.recent import Recent
@@ -74,15 +75,18 @@ class App:
         """Work until told to stop; then finish what has arrived, and leave the rest to the broker."""
         async with asyncio.TaskGroup() as group:
             background = [group.create_task(work(), name=name) for name, work in self.background.items()]
+            background.append(group.create_task(self._tell_when(ready), name="readiness"))
             intake = group.create_task(self.intake.run(self.session), name="intake")
-            await self.session.connected.wait()
-            ready.set()
             await stop.wait()
             self.intake.stop()
             await asyncio.wait({intake})
-            await self.releasing.settle()
             for task in background:
                 task.cancel()
+            await self.releasing.settle()
+
+    async def _tell_when(self, ready: asyncio.Event) -> None:
+        await self.session.connected.wait()
+        ready.set()
 
 
 @asynccontextmanager
@@ -105,15 +109,20 @@ async def build(
 
         written = opened(folder.readings)
         migrate(written, READINGS)
+        erasures.overwrite_deleted(written)  # a page that is deleted now may hold what is erased later
         states = _remembered(written)
         registry, readings = opened(folder.database), opened(folder.readings)
+        registered = changes.newest(registry)  # before anything of it is read: what follows is followed
         stored_rules = marks.rule_states(written)
         rulings = Rulings(
             {key: state for key, state in stored_rules.items() if not key[1].startswith(CONDITION)},
             listening_since_us=to_micros(clock.now()),
         )
-        register = Register(registry, readings, profiles=load_profiles(), states=states, rulings=rulings)
-        taking = Taking(register=register, states=states, rulings=rulings)
+        profiles = load_profiles()
+        register = Register(registry, readings, profiles=profiles, states=states, rulings=rulings)
+        taking = Taking(
+            register=register, states=states, rulings=rulings, clocks=Clocks(marks.clocks(written))
+        )
         foreign = ForeignLane(
             registry_reader=registry,
             readings_reader=readings,
@@ -154,7 +163,11 @@ async def build(
         )
         session = _session(access)
         callbacks = BulkCallbacks(on_packet=intake.on_packet, on_connected=intake.on_connected)
-        wake_rules(registry, register, rulings, load_profiles())
+        wake_rules(registry, register, rulings, profiles)
+        follower = opened(folder.database)
+        look = partial(
+            look_again, registry_reader=follower, register=register, rulings=rulings, profiles=profiles
+        )
         yield App(
             session=session,
             intake=intake,
@@ -163,7 +176,7 @@ async def build(
                 "session": partial(session.run, callbacks),
                 "rules": intake.look,
                 "registry": partial(
-                    follow_registry, opened(folder.database), register, on_change=[foreign.forget]
+                    follow_registry, follower, register, after=registered, on_change=[foreign.forget, look]
                 ),
                 "upkeep": upkeep.run,
                 "sharing": partial(releasing.run, session),
@@ -179,7 +192,7 @@ def _session(access: HubAccess) -> BulkSession:
         subscriptions_with_retained=(topics.INTEGRATION_FILTER,),
         receive_maximum=AT_ONCE,
     )
-    return BulkSession(access.address, plan)
+    return BulkSession(access.bulk, plan)
 
 
 def _remembered(written: SqliteConnection) -> SeriesStates:

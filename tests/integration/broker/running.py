@@ -51,6 +51,7 @@ class RunningBroker:
             homes=Listener(port=mosquitto.free_port(), address=configuration.LOOPBACK),
             partners=Listener(port=mosquitto.free_port(), address=configuration.LOOPBACK),
             internal_port=mosquitto.free_port(),
+            bulk_port=mosquitto.free_port(),
             run_as=configuration.running_user(),
         )
         self.log: list[str] = []

@@ -119,6 +119,23 @@ def test_the_internal_listener_wants_the_hubs_password(broker: RunningBroker) ->
         pass
 
 
+def test_the_bulk_listener_wants_the_hubs_password_and_no_certificate_in_its_place(
+    broker: RunningBroker,
+) -> None:
+    trust = ssl.create_default_context(cadata=broker.authorities.root_pem.decode())
+    bulk_port = broker.configuration.bulk_port
+
+    for login in (None, (broker.hub.user_name, "wrong")):
+        client = MqttClient(bulk_port, folder=broker.credentials(Issuer.HOMES, "p7"), login=login)
+        with pytest.raises(NotLetInError), client:
+            pass
+
+    client = MqttClient(bulk_port, login=(broker.hub.user_name, broker.hub.password))
+    client.use_tls(trust)
+    with client:
+        pass
+
+
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
 def test_tls_1_1_is_refused_and_1_2_is_not(broker: RunningBroker) -> None:
     folder = broker.credentials(Issuer.HOMES, "p7")

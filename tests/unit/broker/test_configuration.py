@@ -13,6 +13,7 @@ CONFIGURATION = BrokerConfiguration(
     homes=Listener(port=8883),
     partners=Listener(port=8884, address="10.0.0.7"),
     internal_port=1884,
+    bulk_port=1885,
     run_as="root",
 )
 
@@ -28,7 +29,7 @@ def sections() -> list[list[str]]:
 
 
 def test_homes_are_known_by_their_name_and_partners_by_their_whole_subject() -> None:
-    _, homes, partners, _ = sections()
+    _, homes, partners, *_ = sections()
 
     assert "use_identity_as_username true" in homes
     assert "use_subject_as_username true" in partners
@@ -47,13 +48,15 @@ def test_a_tls_listener_trusts_its_own_anchor_and_wants_a_certificate_that_is_no
     assert "tls_version tlsv1.2" in lines
 
 
-def test_the_listener_without_tls_is_on_the_loopback_only() -> None:
-    general, homes, partners, internal = sections()
+def test_the_listeners_without_client_certificates_are_on_the_loopback_only() -> None:
+    general, homes, partners, internal, bulk = sections()
 
     assert homes[0] == "listener 8883"
     assert partners[0] == "listener 8884 10.0.0.7"
     assert internal[0] == "listener 1884 127.0.0.1"
     assert not any("cafile" in line for line in internal)
+    assert bulk[0] == "listener 1885 127.0.0.1"
+    assert f"certfile {PATHS.server}" in bulk
     assert "allow_anonymous false" in general
 
 
