@@ -124,7 +124,7 @@ PARTNER_CONNECTIONS: Final = Limit(
 HUB_CONNECTIONS: Final = Limit(
     option="max_connections",
     value=100,
-    unit="connections to the internal listener",
+    unit="connections to each of the hub's two listeners",
     because="A few sessions per process of the hub.",
     at_the_bound="The next connection is closed at once; that process retries.",
 )
@@ -144,7 +144,7 @@ LISTENER_LIMITS: Final = (HOME_CONNECTIONS, PARTNER_CONNECTIONS, HUB_CONNECTIONS
 
 OWN_FILES: Final = 200
 """Listeners, logs, libraries and the state file, with room."""
-OPEN_FILES: Final = sum(limit.value for limit in LISTENER_LIMITS) + OWN_FILES
+OPEN_FILES: Final = sum(limit.value for limit in LISTENER_LIMITS) + HUB_CONNECTIONS.value + OWN_FILES
 """File descriptors that the broker can need; the usual 1,024 would refuse the thousandth home."""
 
 STOP_DEADLINE: Final = timedelta(seconds=10)

@@ -5,7 +5,7 @@ import pytest
 
 from broker.certificates import Issuer
 from broker.configuration import BrokerConfiguration, BrokerPaths, ConfigurationPathError, Listener, render
-from broker.limits import GLOBAL_LIMITS, LISTENER_LIMITS
+from broker.limits import GLOBAL_LIMITS, HUB_CONNECTIONS, LISTENER_LIMITS
 
 PATHS = BrokerPaths(directory=Path("/srv/stadsnav/broker"))
 CONFIGURATION = BrokerConfiguration(
@@ -84,7 +84,8 @@ def test_every_limit_is_set() -> None:
         line for line in lines if line.partition(" ")[0] in {limit.option for limit in GLOBAL_LIMITS}
     ] == [limit.line for limit in GLOBAL_LIMITS]
     assert [line for line in lines if line.startswith("max_connections")] == [
-        limit.line for limit in LISTENER_LIMITS
+        *(limit.line for limit in LISTENER_LIMITS),
+        HUB_CONNECTIONS.line,  # the hub has two listeners
     ]
 
 
