@@ -52,10 +52,10 @@ class Child:
         *arguments: str,
         pass_fds: tuple[int, ...] = (),
         stderr: IO[str] | None = None,
-        heartbeat_within: timedelta = HEARTBEAT_WITHIN,
+        heartbeat_within: timedelta | None = None,
     ) -> None:
         self.name = name
-        self._heartbeat_within = heartbeat_within
+        self._heartbeat_within = heartbeat_within or HEARTBEAT_WITHIN
         self.ready = asyncio.Event()
         self._arguments = arguments
         self._pass_fds = pass_fds

@@ -2,6 +2,9 @@
 
 GET /healthz    this process answers
 GET /readyz     200: the alarm process runs, its lanes are open and the auditor looks; else 503 and why
+
+Readiness is about alarms from homes. What is amiss beside them is a warning, and the answer stays 200: a load
+balancer or a monitor that took the hub away because readings wait would take the alarms away with them.
 """
 
 from datetime import timedelta
@@ -11,7 +14,8 @@ from fastapi import FastAPI, Response
 from pydantic import BaseModel
 
 from gateway.alarm_process import LOCK
-from gateway.data_folder import DataFolder, holder
+from gateway.api import app as api
+from gateway.data_folder import READING_LOCK, DataFolder, holder
 from services.domain.clock import Clock
 from services.store import events
 from services.store.connection import StoreUnavailableError, from_micros
@@ -34,22 +38,32 @@ class Readiness(BaseModel):
 
     status: str
     reasons: list[str]
+    """What keeps it from being ready."""
+    warnings: list[str]
+    """What else somebody should look at."""
 
 
 def create(folder: DataFolder, clock: Clock) -> FastAPI:
     """The application over one data folder."""
-    app = FastAPI(title="Stadsnav", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
+    app = api.create(folder, clock)
 
-    @app.get("/healthz")
+    @app.get("/healthz", tags=["health"], summary="Whether this process answers")
     async def healthz() -> Health:
         return Health(status="ok")
 
-    @app.get("/readyz", responses={UNAVAILABLE: {"model": Readiness}})
+    @app.get(
+        "/readyz",
+        tags=["health"],
+        summary="Whether alarms are taken and carried",
+        responses={UNAVAILABLE: {"model": Readiness, "description": "Not now, and why."}},
+    )
     def readyz(response: Response) -> Readiness:
         reasons = not_ready_because(folder, clock)
         if reasons:
             response.status_code = UNAVAILABLE
-        return Readiness(status="not ready" if reasons else "ready", reasons=reasons)
+        return Readiness(
+            status="not ready" if reasons else "ready", reasons=reasons, warnings=warnings(folder)
+        )
 
     return app
 
@@ -73,3 +87,10 @@ def not_ready_because(folder: DataFolder, clock: Clock) -> list[str]:
         if age > FRESH:
             reasons.append(f"{what} {age.total_seconds():.0f} s ago")
     return reasons
+
+
+def warnings(folder: DataFolder) -> list[str]:
+    """What is amiss while alarms from homes are carried; nothing when all is well."""
+    if holder(folder, READING_LOCK) is None:
+        return ["the reading process is not running: readings wait in the broker, and limits are not watched"]
+    return []

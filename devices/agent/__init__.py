@@ -3,12 +3,14 @@
 raise_alarm ──> store (disk) ──> courier (thread) ──> link (MQTT, TLS) ──> broker
                   ^                                                          │
                   └── receipt: stored or refused, no more repeats <──────────┘
+send_readings ──> packs ──> courier ──> … ──> broker          until its PUBACK, after the alarms
 """
 
 from devices.agent.client import Agent, AgentStoppedError, DeviceIdError
 from devices.agent.retry import Backoff
 from devices.agent.settings import AgentSettings, Credentials, CredentialsError
 from devices.agent.store import KeptAlarm, StoreError
+from devices.codecs.senml import Measured, UnwritableRecordError
 
 __all__ = [
     "Agent",
@@ -19,5 +21,7 @@ __all__ = [
     "CredentialsError",
     "DeviceIdError",
     "KeptAlarm",
+    "Measured",
     "StoreError",
+    "UnwritableRecordError",
 ]

@@ -3,9 +3,11 @@
     {"device": "p7", "kind": "safety.manual"}  ──>  {"device": "p7", "kept": "p7-3f9a1c20-000001"}
                                                     {"device": "p7", "id": "p7-3f9…", "status": "stored", …}
     {"device": "p7", "status": {"mains": false}}
+    {"device": "m1", "readings": [{"n": "humidity", "u": "%RH", "v": 57.1}]}
 
-One JSON object on each line, both ways; a press has the members of an alarm message without ``id``. At
-the end of the input it waits for outstanding receipts. Exit 0: every alarm was stored. 1: one was refused
+One JSON object on each line, both ways; a press has the members of an alarm message without ``id``, readings
+are a SenML pack (a record without a time was measured now). At the end of the input it waits for outstanding
+receipts, and until the broker has taken the readings over. Exit 0: every alarm was stored. 1: one was refused
 or has no receipt yet (it is kept, and sent at the next start), or the agent could not start. 2: a wrong
 argument, or a line that could not be read.
 """
@@ -29,6 +31,7 @@ from devices.agent.settings import AgentSettings, Credentials, CredentialsError
 from devices.agent.store import StoreError
 from devices.codecs.errors import PayloadError
 from devices.codecs.own_json import decode_alarm, decode_status, encode_receipt
+from devices.codecs.senml import UnwritableRecordError, decode
 from devices.kinds import DeviceId
 from devices.messages import AlarmMessage, Receipt, ReceiptStatus
 
@@ -40,7 +43,7 @@ _LOOK_SECONDS: Final = 0.05
 
 
 class LineError(ValueError):
-    """A line of the input is no press and no status."""
+    """A line of the input is no press, no status and no readings."""
 
     def __init__(self, number: int, problem: str) -> None:
         super().__init__(
@@ -104,7 +107,11 @@ def _parser() -> argparse.ArgumentParser:
         "--credentials", type=Path, required=True, metavar="DIR", help="with key.pem, cert.pem, ca.pem"
     )
     parser.add_argument(
-        "--store", type=Path, required=True, metavar="FILE", help="where alarms are kept; made if missing"
+        "--store",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="where alarms are kept, readings beside it; made if missing",
     )
     parser.add_argument(
         "--wait", type=float, metavar="SECONDS", help="for receipts, after the input; for ever by default"
@@ -136,7 +143,7 @@ def _feed(agent: Agent, lines: TextIO, terminal: Terminal) -> bool:
     for number, line in enumerate(lines, start=1):
         try:
             _take_line(agent, number, line, terminal)
-        except (LineError, DeviceIdError, PayloadError) as error:
+        except (LineError, DeviceIdError, PayloadError, UnwritableRecordError) as error:
             sys.stderr.write(f"{error}\n")
             all_read = False
     return all_read
@@ -152,16 +159,19 @@ def _take_line(agent: Agent, number: int, line: str, terminal: Terminal) -> None
     match members:
         case {"device": str(device_id), "status": dict(status)}:
             agent.send_status(device_id, decode_status(json.dumps(status).encode()))
+        case {"device": str(device_id), "readings": list(pack)}:
+            received_us = time.time_ns() // 1_000
+            agent.send_readings(device_id, decode(json.dumps(pack).encode(), received_us=received_us))
         case {"device": str(device_id), "kind": str()}:
             message = decode_alarm(json.dumps(members | {"id": "new"}).encode())
             terminal.send(agent, device_id, message)
         case _:
-            raise LineError(number, "no device, or neither kind nor status")
+            raise LineError(number, "no device, or neither kind, status nor readings")
 
 
 def _wait_for_receipts(agent: Agent, seconds: float | None) -> bool:
     deadline = time.monotonic() + (float("inf") if seconds is None else seconds)
-    while agent.pending() or agent.statuses_waiting():
+    while agent.pending() or agent.statuses_waiting() or agent.packs_waiting():
         if time.monotonic() > deadline:
             return False
         time.sleep(_LOOK_SECONDS)

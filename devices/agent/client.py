@@ -2,25 +2,31 @@
 
     with Agent(settings, on_receipt=show) as agent:
         event_id = agent.raise_alarm("p7", "safety.manual", room="bathroom")
+        agent.send_readings("m1", [Measured("humidity", "%RH", time.time_ns() // 1_000, 57.1)])
 
 ``raise_alarm`` returns when the alarm is on disk. From there on it is the agent's to carry: across
 lost connections, kill -9 and power cuts, until the hub says ``stored`` or ``refused``.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from devices.agent.courier import Courier, OnReceipt
 from devices.agent.outbox import Outbox
+from devices.agent.packs import Packs, open_packs
 from devices.agent.settings import AgentSettings
 from devices.agent.store import KeptAlarm, StoreError
 from devices.codecs.own_json import decode_alarm, encode_alarm, encode_status
+from devices.codecs.senml import Measured, encode_json
 from devices.kinds import ID_PATTERN, DeviceId
 from devices.messages import AlarmMessage, AlarmSignal, Receipt, StatusMessage
+
+RECORDS_PER_PACK: Final = 100
+"""With the longest names and units still below the 64 KiB that the broker takes."""
 
 
 class AgentStoppedError(RuntimeError):
@@ -47,7 +53,7 @@ class Agent:
     """Speaks for one device, or for several behind a home hub; safe to use from several threads.
 
     Args:
-        settings: Which broker, who we are, where alarms are kept.
+        settings: Which broker, who we are, where alarms and readings are kept.
         on_receipt: Called with device and receipt, once for each status of an alarm, from the agent's
             own thread; it should return soon. After a crash ``receipts`` tells what it did not hear.
         clock: What stamps an alarm.
@@ -66,7 +72,7 @@ class Agent:
         self._settings = settings
         self._on_receipt = on_receipt
         self._clock = clock
-        self._parts: tuple[Outbox, Courier] | None = None
+        self._parts: _Parts | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -80,7 +86,7 @@ class Agent:
     @property
     def is_connected(self) -> bool:
         """Whether the broker is there; alarms are kept either way."""
-        return self._parts is not None and self._parts[1].has_link
+        return self._parts is not None and self._parts.courier.has_link
 
     def start(self) -> None:
         """Open the store, connect in the background, and say what is unanswered from before."""
@@ -88,22 +94,26 @@ class Agent:
             return
         client_name = self._settings.credentials.client_name()
         outbox = Outbox(self._settings)
-        courier = Courier(self._settings, client_name=client_name, outbox=outbox, on_receipt=self._on_receipt)
+        packs = open_packs(self._settings)
+        courier = Courier(
+            self._settings, client_name=client_name, outbox=outbox, packs=packs, on_receipt=self._on_receipt
+        )
         try:
             courier.start()
         except StoreError:
+            packs.close()
             outbox.close()
             raise
-        self._parts = (outbox, courier)
+        self._parts = _Parts(outbox=outbox, packs=packs, courier=courier)
 
     def stop(self) -> None:
-        """Disconnect and close the store; what is unanswered is said at the next start."""
+        """Disconnect and close the stores; what is unanswered is said at the next start."""
         if self._parts is None:
             return
-        outbox, courier = self._parts
-        self._parts = None
-        courier.stop()
-        outbox.close()
+        parts, self._parts = self._parts, None
+        parts.courier.stop()
+        parts.packs.close()
+        parts.outbox.close()
 
     def raise_alarm(
         self,
@@ -133,7 +143,7 @@ class Agent:
             PayloadError: The hub could never read it: no kind, or more than 16 KiB of ``data``.
             StoreError: Neither disk nor memory can take it.
         """
-        outbox, courier = self._running()
+        parts = self._running()
         stamped = replace(message, sent_at=message.sent_at or self._clock())
 
         def body_with(event_id: str) -> bytes:
@@ -141,31 +151,68 @@ class Agent:
             decode_alarm(body)  # an unreadable alarm fails here and now, and is not repeated for ever
             return body
 
-        alarm = outbox.add(_checked(device_id), body_with)
-        courier.carry(alarm)
+        alarm = parts.outbox.add(_checked(device_id), body_with)
+        parts.courier.carry(alarm)
         return alarm.id
 
     def send_status(self, device_id: str, message: StatusMessage | None = None) -> None:
         """Say how a device is, once; without a message it is a heartbeat. Kept in memory only."""
-        _, courier = self._running()
-        courier.say(_checked(device_id), encode_status(message or StatusMessage()))
+        self._running().courier.say(_checked(device_id), encode_status(message or StatusMessage()))
+
+    def send_readings(self, device_id: str, measured: Iterable[Measured]) -> None:
+        """Keep readings in a file until the broker has taken them over; alarms go first.
+
+        There is no receipt. What is said twice, after a lost connection, is stored once: each reading has
+        its own time.
+
+        Args:
+            device_id: The device that measured: ours, or one behind us.
+            measured: Names and units as in the device's profile; several go into one pack.
+
+        Raises:
+            UnwritableRecordError: One of them cannot be said; none was kept.
+            StoreError: The disk is full or broken; some may be lost.
+        """
+        parts, device = self._running(), _checked(device_id)
+        records = list(measured)
+        starts = range(0, len(records), RECORDS_PER_PACK)
+        for body in [encode_json(records[start : start + RECORDS_PER_PACK]) for start in starts]:
+            parts.packs.add(device, body)
+        parts.courier.has_packs()
 
     def pending(self) -> list[KeptAlarm]:
         """Alarms that have no receipt yet, oldest first."""
-        return self._running()[0].waiting()
+        return self._running().outbox.waiting()
 
     def statuses_waiting(self) -> int:
         """Status messages that have not been said yet."""
-        return self._running()[1].statuses_waiting
+        return self._running().courier.statuses_waiting
+
+    def packs_waiting(self) -> int:
+        """Packs of readings that the broker has not taken over yet."""
+        return len(self._running().packs)
+
+    def packs_dropped(self) -> int:
+        """Packs of readings that gave way to newer ones, as long as the file lives."""
+        return self._running().packs.dropped
 
     def receipts(self, event_id: str) -> list[Receipt]:
         """What has been heard about an alarm, in the order it came; the last thousand alarms are known."""
-        return self._running()[0].receipts(event_id)
+        return self._running().outbox.receipts(event_id)
 
-    def _running(self) -> tuple[Outbox, Courier]:
+    def _running(self) -> "_Parts":
         if self._parts is None:
             raise AgentStoppedError
         return self._parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What a running agent consists of."""
+
+    outbox: Outbox
+    packs: Packs
+    courier: Courier
 
 
 def _checked(device_id: str) -> DeviceId:

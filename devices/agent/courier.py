@@ -4,6 +4,7 @@
                              ├─> Repeats, what is due ┘                  │
     link is back ────────────┘         ^                                 │
                                        └───────── receipt, kept ─────────┘
+    readings ──> Packs ──when there is room beside alarms──> publish ──> broker ──PUBACK──> forgotten
 
 Read ``_run``, ``_hold_connection`` and ``_serve``, top to bottom: that is all of it.
 """
@@ -11,6 +12,7 @@ Read ``_run``, ``_hold_connection`` and ``_serve``, top to bottom: that is all o
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from queue import Empty, SimpleQueue
 from random import SystemRandom
 from threading import Event, Thread
@@ -22,10 +24,11 @@ import structlog
 from devices.agent.bell import Bell
 from devices.agent.link import Link, LinkError
 from devices.agent.outbox import Outbox
+from devices.agent.packs import KeptPack, Packs
 from devices.agent.retry import Repeats, wait_after
 from devices.agent.settings import AgentSettings
 from devices.agent.store import KeptAlarm, StoreError, alarm_key
-from devices.agent.topics import alarm_topic, receipt_device, receipt_filter, status_topic
+from devices.agent.topics import alarm_topic, reading_topic, receipt_device, receipt_filter, status_topic
 from devices.codecs.errors import PayloadError
 from devices.codecs.own_json import decode_receipt
 from devices.kinds import DeviceId
@@ -49,17 +52,27 @@ class Courier:
         settings: Which broker, and how to wait.
         client_name: Our certificate's common name.
         outbox: Where alarms wait; its unanswered ones are said as soon as there is a connection.
+        packs: Where readings wait.
         on_receipt: Called in the courier's thread for every receipt that is news.
     """
 
     def __init__(
-        self, settings: AgentSettings, *, client_name: str, outbox: Outbox, on_receipt: OnReceipt
+        self,
+        settings: AgentSettings,
+        *,
+        client_name: str,
+        outbox: Outbox,
+        packs: Packs,
+        on_receipt: OnReceipt,
     ) -> None:
         self._settings = settings
         self._client_name = client_name
         # Another home that knew it could take the session over: so nobody can guess it.
         self._client_id = f"{client_name}-{outbox.session()}"
         self._outbox = outbox
+        self._packs = packs
+        self._packs_said_to = 0
+        """Number of the pack that was said last on this connection."""
         self._on_receipt = on_receipt
         self._inbox: SimpleQueue[KeptAlarm] = SimpleQueue()
         self._statuses: deque[tuple[DeviceId, bytes]] = deque(maxlen=settings.statuses_waiting)
@@ -106,6 +119,10 @@ class Courier:
         self._statuses.append((device_id, status))
         self._bell.ring()
 
+    def has_packs(self) -> None:
+        """Say what readings wait, when there is a connection and nothing more important to say."""
+        self._bell.ring()
+
     def _run(self) -> None:
         failures = 0
         while not self._stopping.is_set():
@@ -137,6 +154,7 @@ class Courier:
 
     def _serve(self, link: Link) -> None:
         self._repeats.make_all_due(monotonic())
+        self._packs_said_to = 0
         while not self._stopping.is_set():
             self._take_in()
             self._say_what_is_due(link)
@@ -158,6 +176,22 @@ class Courier:
         while self._statuses and link.has_room_to_spare:
             device_id, status = self._statuses.popleft()
             link.publish(status_topic(self._client_name, device_id), status)
+        self._say_packs(link)
+
+    def _say_packs(self, link: Link) -> None:
+        try:
+            while link.has_room_to_spare and (pack := self._packs.after(self._packs_said_to)):
+                self._packs_said_to = pack.number
+                topic = reading_topic(self._client_name, pack.device_id)
+                link.publish(topic, pack.body, on_taken=partial(self._forget, pack))
+        except StoreError as error:
+            _log.error("readings_not_read", problem=error.problem)
+
+    def _forget(self, pack: KeptPack) -> None:
+        try:
+            self._packs.taken(pack)
+        except StoreError as error:  # said again after a restart: it is stored once
+            _log.error("readings_not_forgotten", problem=error.problem)
 
     def _seconds_until_due(self, link: Link) -> float:
         due_seconds = self._repeats.next_due_seconds()

@@ -65,6 +65,8 @@ class Link:
         self._problem = ""
         self._window = WINDOW
         self._in_flight = 0
+        self._on_taken: dict[int, Callable[[], None]] = {}
+        """By MQTT's message id."""
         self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -124,14 +126,22 @@ class Link:
             self._check(self._client.loop_write())
         self._check(self._client.loop_misc())
 
-    def publish(self, topic: str, payload: bytes) -> None:
+    def publish(self, topic: str, payload: bytes, *, on_taken: Callable[[], None] | None = None) -> None:
         """Say something, QoS 1.
+
+        Args:
+            topic: Where.
+            payload: What.
+            on_taken: Called once the broker has it, or has refused it for good, which the log says.
 
         Raises:
             LinkError: The connection is lost.
         """
         self._in_flight += 1
-        self._check(self._client.publish(topic, payload, qos=1).rc)
+        said = self._client.publish(topic, payload, qos=1)
+        self._check(said.rc)
+        if on_taken is not None:
+            self._on_taken[said.mid] = on_taken
 
     def close(self) -> None:
         """Take leave of the broker; it keeps the session."""
@@ -198,11 +208,13 @@ class Link:
                 _log.error("receipts_not_granted", topic=self._receipts, reason=str(code))
 
     def _published(
-        self, _client: Client, _user: Any, _mid: int, code: ReasonCode, _wishes: Properties | None
+        self, _client: Client, _user: Any, mid: int, code: ReasonCode, _wishes: Properties | None
     ) -> None:
         self._in_flight -= 1
         if code.is_failure:
             _log.warning("publish_refused_by_broker", reason=str(code))
+        if on_taken := self._on_taken.pop(mid, None):
+            on_taken()
 
     def _received(self, _client: Client, _user: Any, message: MQTTMessage) -> None:
         self._on_message(message.topic, bytes(message.payload))

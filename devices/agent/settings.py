@@ -106,3 +106,10 @@ class AgentSettings:
     """When this is full too, ``raise_alarm`` says so with a StoreError; nothing kept is dropped."""
     statuses_waiting: int = 100
     """Status messages are kept in memory only; the oldest gives way when there are more."""
+    packs_max_bytes: int = 16 * 1024 * 1024
+    """About 80,000 packs of readings; when more wait for the broker the oldest give way."""
+
+    @property
+    def packs_file(self) -> Path:
+        """Where they wait: beside the alarms, never among them."""
+        return self.store_file.with_name(f"{self.store_file.stem}-readings.db")

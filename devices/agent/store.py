@@ -69,10 +69,10 @@ def alarm_key(device_id: DeviceId, event_id: str) -> str:
 class StoreError(Exception):
     """The store cannot be used, or cannot take more."""
 
-    def __init__(self, path: Path | None, problem: str) -> None:
+    def __init__(self, path: Path | None, problem: str, *, what: str = "alarms") -> None:
         self.path = path
         self.problem = problem
-        super().__init__(f"Cannot keep alarms in {path or 'memory'}: {problem}")
+        super().__init__(f"Cannot keep {what} in {path or 'memory'}: {problem}")
 
 
 class Store:
@@ -93,7 +93,7 @@ class Store:
         self._start_mark = secrets.token_hex(4)
         with self._translated():
             if path is not None:
-                _make_private(path)
+                make_private(path)
             self._connection = _open(path)
         try:
             self._prepare(max_bytes)
@@ -219,7 +219,7 @@ class Store:
             raise StoreError(self._path, _mend(str(error))) from error
 
 
-def _make_private(path: Path) -> None:
+def make_private(path: Path) -> None:
     """Make the file, for its owner alone, so that it is there after a power cut."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -1,6 +1,7 @@
 """The topics a home may use, as the public contract names them.
 
 up/{client}/{device}/alarm       down/{client}/{device}/receipt
+up/{client}/{device}/reading
 up/{client}/{device}/status
 """
 
@@ -15,6 +16,11 @@ def alarm_topic(client_name: str, device_id: DeviceId) -> str:
 def status_topic(client_name: str, device_id: DeviceId) -> str:
     """Where a status of a device goes."""
     return f"up/{client_name}/{device_id}/status"
+
+
+def reading_topic(client_name: str, device_id: DeviceId) -> str:
+    """Where a pack of readings of a device goes."""
+    return f"up/{client_name}/{device_id}/reading"
 
 
 def receipt_filter(client_name: str) -> str:

@@ -4,7 +4,7 @@ town, day_plan (pure, from a seed) ──> Fleet (one agent for each home) ─�
                                          └──> on_news: what was sent, what was receipted
 """
 
-from devices.simulator.actions import Action, Fault, Press, Publish, Silence, Status
+from devices.simulator.actions import Action, Fault, Measure, Press, Publish, Silence, Status
 from devices.simulator.fleet import Fleet, News, Receipted, Sent, settings_in
 from devices.simulator.plan import Day, day_plan
 from devices.simulator.town import SimulatedDevice, SimulatedHome, town
@@ -14,6 +14,7 @@ __all__ = [
     "Day",
     "Fault",
     "Fleet",
+    "Measure",
     "News",
     "Press",
     "Publish",

@@ -2,6 +2,7 @@
 
 Press    an alarm, sent by the agent until it is receipted
 Status   a heartbeat, or how the device is
+Measure  readings, measured at that moment
 Publish  bytes as they stand: what no honest agent would send
 Silence  from here on nothing more comes from this device
 """
@@ -62,6 +63,13 @@ class Status(_Planned):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measure(_Planned):
+    """Readings, each a name, a SenML unit and a value."""
+
+    values: tuple[tuple[str, str, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Publish(_Planned):
     """Bytes on the device's alarm topic, past the agent."""
 
@@ -74,4 +82,4 @@ class Silence(_Planned):
     """Nothing more from this device that day."""
 
 
-Action: TypeAlias = Press | Status | Publish | Silence
+Action: TypeAlias = Press | Status | Measure | Publish | Silence

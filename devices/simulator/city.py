@@ -17,9 +17,10 @@ from typing import Final
 from devices.kinds import DeviceId, HomeId
 from devices.simulator.actions import Action
 from devices.simulator.load.plan import LoadHub
+from devices.simulator.plan import Day, day_plan
 from devices.simulator.town import SimulatedDevice, SimulatedHome
 
-HOMES_PER_NODE: Final = 200
+HOMES_PER_NODE: Final = 50
 METER: Final = "humidity-meter"
 METER_ROOMS: Final = ("bathroom", "basement", "kitchen", "bedroom")
 
@@ -70,6 +71,16 @@ def load_hubs(homes: Iterable[CityHome], outages: Iterable[Outage] = ()) -> tupl
         LoadHub(client_id=home.home.client_id, devices=home.meters, dark=tuple(dark.get(home.node, ())))
         for home in homes
     )
+
+
+def days(seed: str, homes: Sequence[SimulatedHome], day: Day, *, length: timedelta) -> Iterator[Action]:
+    """Day after day, each another one, until ``length``."""
+    for number in range(-(-length // day.length)):
+        starts_after = number * day.length
+        for action in day_plan(f"{seed}/{number}", homes, day):
+            if starts_after + action.after >= length:
+                break
+            yield replace(action, after=starts_after + action.after)
 
 
 def held_back(

@@ -1,6 +1,6 @@
 """Plays a plan: one agent for each home, every press through it, and tells what happened.
 
-actions ──play──> Agent of the home ──> broker
+actions ──play──> Agent of the home ──> broker          readings get the time at which they are done
                      │        └── receipt ──> on_news(Receipted)
                      └── kept ──> on_news(Sent)
 """
@@ -13,16 +13,16 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event, Lock
-from time import monotonic
+from time import monotonic, time_ns
 from types import TracebackType
 from typing import Self, TypeAlias
 
 import structlog
 
-from devices.agent import Agent, AgentSettings, Credentials
+from devices.agent import Agent, AgentSettings, Credentials, Measured
 from devices.kinds import DeviceId
 from devices.messages import AlarmMessage, Receipt
-from devices.simulator.actions import Action, Press, Publish, Silence, Status
+from devices.simulator.actions import Action, Measure, Press, Publish, Silence, Status
 from devices.simulator.misbehaviour import publish_past_agent
 from devices.simulator.town import SimulatedHome
 
@@ -135,6 +135,10 @@ class Fleet:
                 return
             case Status():
                 agent.send_status(action.device_id, action.message)
+            case Measure(values=values):
+                at_us = time_ns() // 1_000
+                measured = [Measured(name, unit, at_us, value) for name, unit, value in values]
+                agent.send_readings(action.device_id, measured)
             case Publish():
                 done = self._past_agents.submit(publish_past_agent, self._settings[action.client_id], action)
                 done.add_done_callback(partial(_note_refusal, action))

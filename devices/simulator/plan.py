@@ -1,7 +1,8 @@
 """What a simulated town will do in a day, from a seed: pure, lazy, in order of time.
 
     each home:  presses (by the rhythm of a day) ─┐
-                heartbeats (by each profile)      ├─ merged by time ──> Press | Status | Publish | Silence
+                heartbeats (by each profile)      ├─ merged by time ──> Press | Status | Measure | Publish | …
+                readings, when they are wanted    │
                 faults, as many as were asked for ┘
 
 The same arguments give the same day. A home's day does not depend on how many other homes there are.
@@ -19,8 +20,9 @@ from typing import Final
 from devices.kinds import AlarmKind, DataClass
 from devices.messages import AlarmSignal, StatusMessage
 from devices.profiles import load_profiles
-from devices.simulator.actions import Action, Fault, Press, Silence, Status
+from devices.simulator.actions import Action, Fault, Measure, Press, Silence, Status
 from devices.simulator.faults import Scene, expand, ids
+from devices.simulator.rooms import HOURS, measure
 from devices.simulator.town import SimulatedDevice, SimulatedHome
 
 RHYTHM: Final = (1, 1, 1, 1, 1, 2, 4, 8, 7, 5, 4, 4, 4, 4, 4, 4, 4, 5, 5, 5, 5, 4, 3, 2)
@@ -44,6 +46,8 @@ class Day:
     length: timedelta = timedelta(days=1)
     """Presses and faults of a whole day happen in this time; heartbeats keep their own pace."""
     presses_per_home: float = 3.0
+    measures_every: timedelta | None = None
+    """How often each device sends readings, in real time; None: never."""
     faults_per_home: Mapping[Fault, float] = field(default_factory=dict)
     """How many of each, on average."""
 
@@ -70,8 +74,9 @@ def _home_day(seed: str, home: SimulatedHome, day: Day, run: str) -> Iterator[Ac
     happenings.sort(key=lambda action: action.after)
     hub = SimulatedDevice(device_id=home.client_id, profile="home-hub", room="")
     beats = [_heartbeats(seed, home, device, day) for device in (hub, *home.devices)]
+    readings = [_readings(seed, home, device, day) for device in home.devices]
     silent: set[str] = set()
-    for action in merge(happenings, *beats, key=lambda action: action.after):
+    for action in merge(happenings, *beats, *readings, key=lambda action: action.after):
         if action.device_id not in silent:
             yield action
         if isinstance(action, Silence):
@@ -142,6 +147,21 @@ def _heartbeats(seed: str, home: SimulatedHome, device: SimulatedDevice, day: Da
             return
         message = StatusMessage() if number % FULL_STATUS_EVERY else full
         yield Status(after=after, client_id=home.client_id, device_id=device.device_id, message=message)
+        after += interval
+
+
+def _readings(seed: str, home: SimulatedHome, device: SimulatedDevice, day: Day) -> Iterator[Action]:
+    interval = day.measures_every
+    if interval is None:
+        return
+    chance = _chance(seed, device.device_id, "readings")
+    units = {reading.name: reading.unit for reading in load_profiles()[device.profile].readings}
+    after = interval * chance.random()
+    while after < day.length:
+        values = measure(device, HOURS * (after / day.length), chance)
+        if values:
+            said = tuple((name, units[name], value) for name, value in values)
+            yield Measure(after=after, client_id=home.client_id, device_id=device.device_id, values=said)
         after += interval
 
 

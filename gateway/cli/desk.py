@@ -21,7 +21,7 @@ from gateway.small_steps import write_in_steps
 from services import audit
 from services.domain.clock import SystemClock
 from services.store.connection import Connection
-from services.store.migrations import migrate
+from services.store.migrations import READINGS, migrate
 from services.store.sqlite import SqliteConnection
 
 DEFAULT_FOLDER: Final = Path("var")
@@ -46,6 +46,13 @@ class Desk:
         """Do ``work`` in a transaction; on disk when this returns."""
         with self.store.transaction():
             return work(self.store)
+
+    @contextmanager
+    def readings(self) -> Generator[SqliteConnection]:
+        """The database of measured values, made when it is missing."""
+        with closing(SqliteConnection(self.folder.readings)) as connection:
+            migrate(connection, READINGS)
+            yield connection
 
     def note_look(self, home_ids: Iterable[str | None], *, asked_for: str | None = None) -> None:
         """Log that somebody looked at what is kept about these homes, before it is shown.

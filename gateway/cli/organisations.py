@@ -1,10 +1,10 @@
-"""``stadsnav org``: who may be told, and their certificates."""
+"""``stadsnav org``: who may be told, their certificates and their API tokens."""
 
 from typing import Annotated, Any
 
 import typer
 
-from gateway.cli import printing
+from gateway.cli import printing, tokens
 from gateway.cli.desk import desk
 from gateway.cli.options import LIMIT, AsJson, Data, Limit, Out, commands
 from services import registry
@@ -13,6 +13,7 @@ from services.domain.ids import OrganisationId
 from services.store import registry as rows
 
 app = commands("Care providers and others.")
+app.add_typer(tokens.app, name="token")
 
 Id = Annotated[str, typer.Argument(metavar="ID")]
 

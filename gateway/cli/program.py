@@ -32,10 +32,11 @@ class Noun:
 NOUNS: Final = {
     "up": Noun("up", "Run the product until Ctrl-C."),
     "demo": Noun("demo", "Run the product with simulated homes."),
+    "simulate": Noun("simulate", "Drive the product with a city's readings and alarms, and count."),
     "home": Noun("homes", "Homes on the fibre: add, list, import."),
     "device": Noun("devices", "Devices in homes: add, list, show, enrol, suspend, resume, retire."),
     "profile": Noun("profiles", "What device models can say: list, show."),
-    "org": Noun("organisations", "Care providers and others: add, list, credentials."),
+    "org": Noun("organisations", "Care providers and others: add, list, credentials, token."),
     "integration": Noun(
         "integrations", "Other systems and the devices behind them: add, list, credentials, unknown, adopt."
     ),
@@ -43,7 +44,8 @@ NOUNS: Final = {
     "rule": Noun("rules", "Limits on readings that open alarms: list, set, off, unset."),
     "alarm": Noun("alarms", "Cases: list, show, acknowledge, close, comment."),
     "event": Noun("events", "What homes said: list."),
-    "reading": Noun("readings", "Measured values: now, list, export, plot."),
+    "reading": Noun("readings", "Measured values: now, list, export, plot, erase, counts."),
+    "export": Noun("export", "Readings to databases elsewhere: status, again, position."),
     "quarantine": Noun("quarantine", "What could not be taken, and why: list."),
     "delivery": Noun("deliveries", "Who was told what, and whether it arrived: list."),
     "audit": Noun("audit", "Who looked at or changed what: list, verify."),

@@ -4,12 +4,15 @@ home, position, name ──> series ──> now      the last value of each
                                 ──> list     the newest values
                                 ──> export   all of them or a few hundred buckets, as a file
                                 ──> plot     one series, in the terminal or as a picture
+home, position       ──> all of their series ──> erase       everything of them, for good
+the whole hub                                ──> counts      what became of all that arrived
 """
 
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
@@ -18,15 +21,19 @@ import typer
 
 from devices.profiles import load_profiles
 from gateway.cli import printing
-from gateway.cli.desk import Desk
+from gateway.cli.desk import Desk, desk
 from gateway.cli.files import write_pieces
 from gateway.cli.options import LIMIT, AsJson, Data, Limit, OfHome, commands
-from gateway.cli.series import Asked, asked_series
+from gateway.cli.series import Asked, asked_series, position_id_of
 from gateway.cli.times import ZONE
+from gateway.erasing import erase_readings
 from gateway.plots.plot import LimitLine, Plot, duration_text, plot_of
-from services import home_rules
-from services.domain.errors import RefusedError
+from services import audit, home_rules
+from services.domain.clock import SystemClock
+from services.domain.errors import RefusedError, UnknownError
 from services.domain.readings import Sample, Series
+from services.quarantine import Outcome
+from services.readings.batch import LANE, VALUES
 from services.readings.formats import (
     BUCKET,
     READING,
@@ -38,13 +45,17 @@ from services.readings.formats import (
     reading_blocks,
 )
 from services.readings.history import counts_from, downsample, newest
-from services.store import registry
-from services.store.connection import from_micros
+from services.store import events, registry
+from services.store.connection import Connection, from_micros
 
 PLOTTED: Final = "7d"
 POINTS: Final = 500
 MOST_POINTS: Final = 100_000
 PICTURES: Final = (".png", ".svg")
+ELSEWHERE: Final = (
+    "What was exported, shared or backed up is not here: erase it there too. "
+    "Devices that still send are stored again; see `stadsnav device retire`."
+)
 WITHOUT_A_TERMINAL: Final = (100, 30)
 """Columns and lines of a plot that goes into a pipe."""
 
@@ -68,6 +79,13 @@ class SeveralPositionsError(RefusedError):
         self.positions = positions
         named = ", ".join(repr(position) for position in positions)
         super().__init__(f"Home {home_id!r} has {name} at {named}; name one of them with --position")
+
+
+class NotConfirmedError(RefusedError):
+    """Somebody was asked whether to erase, and did not say so."""
+
+    def __init__(self, home_id: str) -> None:
+        super().__init__(f"Nothing is erased; to erase, type the home's id, {home_id!r}, or use --yes")
 
 
 @app.command("now")
@@ -180,6 +198,65 @@ def plot(
             raise SeveralPositionsError(home, name, positions)
         drawn = _plot(asked, asked.span(since, until), points)
     _show_plot(drawn, out)
+
+
+@app.command("erase")
+def erase(
+    context: typer.Context,
+    *,
+    home: Home,
+    position: Position = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether to.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase all readings of a home, or of one position, for good. Done when this returns."""
+    with desk(context, data) as at:
+        if registry.home(at.store, home) is None:
+            raise UnknownError("home", home, mend="see `stadsnav home list`")
+        position_id = position_id_of(at, home, position)
+        what = f"home {home}" if position is None else f"{position!r} in home {home}"
+        if not yes:
+            _confirm(home, what)
+        at.write(partial(_note, at=at, action="readings_erasure_asked", home=home, details=what))
+        erased = erase_readings(
+            at.folder,
+            home_id=home,
+            position_id=position_id,
+            actor=at.actor,
+            clock=SystemClock(),
+            tell=printing.note,
+        )
+        details = f"{erased.count} readings of {what}"
+        at.write(partial(_note, at=at, action="readings_erased", home=home, details=details))
+    if not as_json:
+        printing.note(ELSEWHERE)
+    printing.show({"home": home, "position": position, "readings_erased": erased.count}, as_json=as_json)
+
+
+@app.command("counts")
+def counts(context: typer.Context, *, data: Data = None, as_json: AsJson = False) -> None:
+    """Show what became of all that arrived: received = stored + duplicate + quarantined."""
+    with desk(context, data) as at, at.readings() as readings:
+        counted = events.counters(readings)
+    outcomes = ("received", *Outcome)
+    rows = [
+        {"of": of} | {str(outcome): counted.get(f"{prefix}_{outcome}", 0) for outcome in outcomes}
+        for of, prefix in (("messages", LANE), ("values", VALUES))
+    ]
+    printing.show(rows, ("of", *map(str, outcomes)), as_json=as_json)
+
+
+def _confirm(home: str, what: str) -> None:
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("nobody can be asked here; say it with this option", param_hint="--yes")
+    if typer.prompt(f"Type {home} to erase all readings of {what}", err=True) != home:
+        raise NotConfirmedError(home)
+
+
+def _note(connection: Connection, at: Desk, action: str, home: str, details: str) -> None:
+    entry = audit.Entry(actor=at.actor, action=action, home_id=home, details=details)
+    audit.note(connection, entry, at=SystemClock().now())
 
 
 def _readings(asked: Asked, span: tuple[int, int]) -> Iterator[Block]:

@@ -25,6 +25,12 @@ def reading(context: typer.Context, *, data: Data = None) -> None:
     _become("reading", "gateway.reading_process", chosen_folder(context, data))
 
 
+@app.command("export")
+def export(context: typer.Context, *, data: Data = None) -> None:
+    """Run the export process until SIGTERM; it does nothing without a target (docs/export.md)."""
+    _become("export", "gateway.export_process", chosen_folder(context, data))
+
+
 def _become(lock: str, module: str, path: Path) -> None:
     folder = open_folder(path)
     if holder(folder, lock) is not None:

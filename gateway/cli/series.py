@@ -74,7 +74,7 @@ def asked_series(
     """
     with desk(context, data) as at, ReadingsReader(at.folder.readings) as source:
         series = source.series(
-            home_id=home, position_id=_position_id(at, home, position), name=name, limit=limit
+            home_id=home, position_id=position_id_of(at, home, position), name=name, limit=limit
         )
         labels = {one.id: _label(at, one) for one in series}
         series.sort(key=lambda one: (one.home_id, labels[one.id].position, one.name))
@@ -82,7 +82,12 @@ def asked_series(
         yield Asked(at=at, source=source, series=series, labels=labels)
 
 
-def _position_id(at: Desk, home: str | None, name: str | None) -> str | None:
+def position_id_of(at: Desk, home: str | None, name: str | None) -> str | None:
+    """The id of a home's position; None when none was named.
+
+    Raises:
+        UnknownError: The home has no such position.
+    """
     if home is None or name is None:
         return None
     found = registry.position(at.store, home, name)

@@ -20,6 +20,8 @@ from services.domain.ids import OrganisationId
 
 ROWS: Final = 14
 REFRESH_SECONDS: Final = 0.5
+READINGS_EVERY_SECONDS: Final = 10.0
+"""Between two lines about readings, where there is no terminal to redraw."""
 
 STYLES: Final = {
     AlarmState.RAISED: "bold red",
@@ -47,6 +49,8 @@ class Board:
     heading: list[str]
     recent: Callable[[], list[Shown]]
     """Reads the newest alarms."""
+    measured: Callable[[], str]
+    """Reads a line about what was measured."""
     counts: Counter[str] = field(default_factory=Counter)
     _receipt_ms: list[float] = field(default_factory=list)
 
@@ -71,12 +75,17 @@ class Board:
             line = f"{told.document['time'][11:19]} {what:<12} {where}"
             self.console.print(line, highlight=False, soft_wrap=True)
 
+    def partner_measures(self, told: Told) -> None:
+        """A partner was told readings."""
+        self.counts["readings shared"] += len(told.document["data"])
+
     async def show(self) -> None:
         """Show until cancelled."""
         for line in self.heading:  # as it is, so that it can be copied: the terminal wraps it
             self.console.print(line, highlight=False, markup=False, soft_wrap=True)
-        if not self.console.is_terminal:
-            await asyncio.Event().wait()
+        while not self.console.is_terminal:
+            await asyncio.sleep(READINGS_EVERY_SECONDS)
+            self.console.print(self.measured(), highlight=False, markup=False, soft_wrap=True)
         with Live(console=self.console, auto_refresh=False, screen=False) as live:
             while True:
                 live.update(self._picture(), refresh=True)
@@ -111,4 +120,4 @@ class Board:
                 Text(alarm.state.replace("_", " "), style=STYLES[alarm.state]),
                 f"{answer.person}, {answer.organisation_name}" if answer else "",
             )
-        return Group(table, Text(self.summary()))
+        return Group(table, Text(self.measured()), Text(self.summary()))

@@ -12,14 +12,15 @@ from typing import Final
 from broker.authorities import CertificateAuthorities
 from devices.kinds import DataClass, HomeId
 from devices.profiles import load_profiles
-from devices.simulator.town import SimulatedHome
+from devices.simulator.town import SimulatedDevice, SimulatedHome
 from gateway import enrolment
 from gateway.data_folder import DataFolder
-from services import registry
+from services import home_rules, registry
 from services.domain.clock import Clock
 from services.domain.errors import RefusedError
 from services.domain.homes import Home, Organisation, OrganisationKind
 from services.domain.ids import OrganisationId
+from services.home_rules import NewRule
 from services.registry import NewDevice, NewGrant
 from services.store import registry as rows
 from services.store.connection import Connection
@@ -34,6 +35,14 @@ BASIS: Final = "consent"
 VISITOR_HOME: Final = HomeId("h-visitor")
 VISITOR: Final = "visitor-alarm"
 """A safety alarm that nobody simulates: for whoever tries the demo by hand."""
+
+
+METER: Final = "humidity-meter"
+DAY: Final = timedelta(minutes=5)
+"""A simulated day passes in this time, over and over."""
+
+DAMP: Final = {"above": 75.0, "hysteresis": 5.0, "for_seconds": DAY.total_seconds()}
+"""The meter's own rule, with its day of 24 hours in simulated time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +74,7 @@ ROLES: Final = (
     ),
     Role(
         organisation=_organisation("bostadsbolaget", "Bostadsbolaget", OrganisationKind.LANDLORD),
-        classes=(DataClass.PROPERTY,),
+        classes=(DataClass.PROPERTY, DataClass.CLIMATE),
         step=1,
         within=timedelta(seconds=60),
     ),
@@ -149,10 +158,23 @@ def _register_home(connection: Connection, home: SimulatedHome, clock: Clock) ->
             id=device.device_id,
             home_id=home.home_id,
             profile=device.profile,
-            position=f"{device.profile.replace('-', ' ')}, {device.room}",
+            position=position_name(device),
         )
         _add(connection, clock, new)
     _grant_all(connection, home.home_id, clock)
+    if has_meter(home):
+        rule = NewRule(home_id=home.home_id, name="damp", reading="humidity", limits=DAMP)
+        home_rules.set_rule(connection, rule, profiles=load_profiles(), actor=ACTOR, now=clock.now())
+
+
+def has_meter(home: SimulatedHome) -> bool:
+    """Whether humidity is measured there."""
+    return any(device.profile == METER for device in home.devices)
+
+
+def position_name(device: SimulatedDevice) -> str:
+    """What the device's place in its home is called."""
+    return f"{device.profile.replace('-', ' ')}, {device.room}"
 
 
 def _register_visitor(connection: Connection, clock: Clock) -> None:

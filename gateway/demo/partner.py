@@ -1,4 +1,4 @@
-"""A simulated care provider: hears of alarms, confirms, sometimes answers, later closes.
+"""A simulated care provider: hears of alarms, confirms, sometimes answers, later closes; hears readings.
 
 It is a client like any other, written against the public contract, with aiomqtt.
 """
@@ -42,11 +42,14 @@ class Partner:
         port: int,
         chance: Random,
         on_told: Callable[[Told], None],
+        on_readings: Callable[[Told], None] | None = None,
     ) -> None:
         self._id = organisation_id
         self._port = port
         self._chance = chance
         self._on_told = on_told
+        self._on_readings = on_readings
+        """None: it does not ask for readings."""
         self._seen: set[str] = set()
         self._tls = ssl.create_default_context(cafile=str(credentials / "ca.pem"))
         self._tls.load_cert_chain(credentials / "cert.pem", credentials / "key.pem")
@@ -67,8 +70,14 @@ class Partner:
                     asyncio.TaskGroup() as group,
                 ):
                     await client.subscribe(f"care/{self._id}/event", qos=1)
+                    if self._on_readings is not None:
+                        await client.subscribe(f"care/{self._id}/reading")
                     async for message in client.messages:
-                        await self._hear(client, group, json.loads(bytes(message.payload)))
+                        document = json.loads(bytes(message.payload))
+                        if message.topic.value.endswith("/event"):
+                            await self._hear(client, group, document)
+                        elif self._on_readings is not None:
+                            self._on_readings(Told(organisation_id=self._id, document=document))
             except* aiomqtt.MqttError:
                 await asyncio.sleep(RECONNECT_SECONDS)
 

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Final
 
 from rich.console import Console
 
-from devices.kinds import AlarmKind
+from devices.kinds import AlarmKind, DataClass
 from devices.simulator.actions import Fault, Press
 from devices.simulator.fleet import Fleet, settings_in
 from devices.simulator.plan import Day, day_plan
@@ -22,6 +23,7 @@ from gateway.broker_keeper import ANYWHERE
 from gateway.data_folder import DataFolder
 from gateway.demo import cast
 from gateway.demo.board import ROWS, Board, Shown
+from gateway.demo.measured import Measured
 from gateway.demo.partner import Partner
 from gateway.settings import Settings
 from gateway.supervisor import Supervisor
@@ -30,9 +32,7 @@ from services.store import alarms, deliveries
 from services.store.migrations import migrate
 from services.store.sqlite import SqliteConnection
 
-DAY: Final = timedelta(minutes=5)
-"""A simulated day passes in this time, over and over."""
-
+MEASURES_EVERY: Final = timedelta(seconds=5)
 PRESSES_PER_HOME: Final = 30.0
 LOG_FILE: Final = "demo.log"
 STOP_PARTNERS_WITHIN: Final = 3.0
@@ -45,7 +45,7 @@ def run(data: Path, *, seconds: float | None, homes: int, seed: int) -> int:
         RefusedError: The data folder is not for play, or in use.
     """
     folder = data_folder.open_folder(data)
-    chosen = _local(settings.load(folder.path), folder)
+    chosen = local(settings.load(folder.path), folder)
     clock, houses = SystemClock(), town(str(seed), homes)
     with closing(SqliteConnection(folder.database)) as connection:
         migrate(connection)
@@ -70,7 +70,10 @@ class Stage:
         self._connection = connection
         self._homes = homes
         self._seed = seed
-        self._board = Board(console=Console(file=sys.stdout), heading=[], recent=self._recent)
+        self._measured = Measured(folder)
+        self._board = Board(
+            console=Console(file=sys.stdout), heading=[], recent=self._recent, measured=self._measured.line
+        )
 
     async def play(self, product: Supervisor, *, seconds: float | None) -> int:
         """Start the product and play; stop it in order at the end."""
@@ -88,12 +91,14 @@ class Stage:
             try:
                 await self._perform(up.result(), curtain, seconds=seconds)
             finally:
+                self._board.counts["readings stored"] = self._measured.stored()
+                self._measured.close()
                 stop.set()
         self._board.console.print(self._board.summary(), highlight=False, soft_wrap=True)
         return 0
 
     async def _perform(self, ports: dict[str, int], curtain: asyncio.Event, *, seconds: float | None) -> None:
-        self._board.heading = heading(self._folder, ports)
+        self._board.heading = heading(self._folder, ports, self._homes)
         credentials = cast.credentials(self._folder)
         stores = self._folder.path / cast.MARK / "homes"
         stores.mkdir(mode=0o700, exist_ok=True)
@@ -123,8 +128,9 @@ class Stage:
     def _act(self, fleet: Fleet, ended: threading.Event) -> None:
         """Play day after day, in a thread of its own."""
         day = Day(
-            length=DAY,
+            length=cast.DAY,
             presses_per_home=PRESSES_PER_HOME,
+            measures_every=MEASURES_EVERY,
             faults_per_home={Fault.MALFORMED: 0.2, Fault.DUPLICATE: 0.5, Fault.LOW_BATTERY: 0.3},
         )
         first = self._homes[0]
@@ -151,6 +157,7 @@ class Stage:
                 port=port,
                 chance=Random(f"{self._seed}/{role.organisation.id}"),  # noqa: S311 - repeatable, not secret
                 on_told=self._board.partner_hears,
+                on_readings=self._board.partner_measures if DataClass.CLIMATE in role.classes else None,
             )
             for role in cast.ROLES
         ]
@@ -164,8 +171,8 @@ class Stage:
         ]
 
 
-def heading(folder: DataFolder, ports: dict[str, int]) -> list[str]:
-    """Addresses, the credentials' folder, and two lines to paste."""
+def heading(folder: DataFolder, ports: dict[str, int], homes: Sequence[SimulatedHome]) -> list[str]:
+    """Addresses, the credentials' folder, and lines to paste."""
     credentials = _short(cast.credentials(folder))
     partner, visitor = cast.ROLES[0].organisation.id, cast.VISITOR
     listen = _client("mosquitto_sub", ports["partner"], credentials / partner)
@@ -181,7 +188,26 @@ def heading(folder: DataFolder, ports: dict[str, int]) -> list[str]:
         f"  {listen} -q 1 -t 'care/{partner}/event'",
         "Press a safety alarm:",
         f'  {press} -q 1 -t up/{visitor}/{visitor}/alarm -m "{message}"',
+        *_reading_lines(folder, ports, homes),
         "",
+    ]
+
+
+def _reading_lines(folder: DataFolder, ports: dict[str, int], homes: Sequence[SimulatedHome]) -> list[str]:
+    """How to listen to readings as the landlord, and how to plot them."""
+    landlord = next(role.organisation.id for role in cast.ROLES if DataClass.CLIMATE in role.classes)
+    listen = _client("mosquitto_sub", ports["partner"], _short(cast.credentials(folder)) / landlord)
+    lines = ["Listen to readings as the landlord:", f"  {listen} -t 'care/{landlord}/reading'"]
+    meters = [(home, device) for home in homes for device in home.devices if device.profile == cast.METER]
+    if not meters:
+        return lines
+    home, meter = meters[0]
+    program = _short(Path(sys.executable).with_name("stadsnav"))
+    plot = f"{program} reading plot --home {home.home_id} --position '{cast.position_name(meter)}'"
+    return [
+        *lines,
+        "Plot the humidity of a room:",
+        f"  {plot} --name humidity --since 10m --data {_short(folder.path)}",
     ]
 
 
@@ -198,7 +224,7 @@ def _client(program: str, port: int, credentials: Path) -> str:
 _FILES: Final = (("cafile", "ca.pem"), ("cert", "cert.pem"), ("key", "key.pem"))
 
 
-def _local(chosen: Settings, folder: DataFolder) -> Settings:
+def local(chosen: Settings, folder: DataFolder) -> Settings:
     """A demo is for this machine alone, unless an address was chosen."""
     if settings.origins(folder.path)["bind"] == "default" and chosen.bind in ANYWHERE:
         return chosen.model_copy(update={"bind": "127.0.0.1"})

@@ -78,13 +78,13 @@ def deliveries(store: Connection, *, now: datetime) -> list[Check]:
     return [watch("deliveries", f"{count} unconfirmed for more than a minute", mend)]
 
 
-def quarantine(store: Connection, *, now: datetime) -> list[Check]:
-    """Whether homes send what cannot be taken."""
+def quarantine(store: Connection, *, now: datetime, name: str = "quarantine") -> list[Check]:
+    """Whether homes send what cannot be taken; each of the two databases keeps its own."""
     count = overview.quarantined(store, since=now - QUARANTINE_WINDOW)
     if not count:
-        return [well("quarantine", "nothing in 24 hours")]
+        return [well(name, "nothing in 24 hours")]
     found = f"{count} messages could not be taken in 24 hours"
-    return [watch("quarantine", found, "see `stadsnav quarantine list` for the reasons")]
+    return [watch(name, found, "see `stadsnav quarantine list` for the reasons")]
 
 
 def counters(store: Connection) -> list[Check]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gateway import data_folder
 from gateway.data_folder import DataFolder
-from gateway.doctor import certificates, contents, machine
-from gateway.doctor.check import Check, broken, watch, well
+from gateway.doctor import certificates, contents, exports, machine, readings
+from gateway.doctor.check import Check, Status, broken, watch, well
 from gateway.settings import Settings, SettingsError, load
 from services.domain.errors import RefusedError
 from services.store.connection import StoreUnavailableError
@@ -35,6 +35,7 @@ def examine(path: Path, *, now: datetime) -> list[Check]:
     for look in (
         lambda: machine.mosquitto(settings),
         lambda: machine.processes(folder),
+        lambda: machine.reading_process(folder),
         lambda: machine.listeners(folder, settings),
         lambda: certificates.authorities(folder, now=now),
         lambda: certificates.of_server(folder, now=now),
@@ -42,6 +43,8 @@ def examine(path: Path, *, now: datetime) -> list[Check]:
     ):
         checks += _guarded(look)
     checks += _of_store(folder, now=now)
+    checks += _of_readings(folder, now=now)
+    checks += _guarded(lambda: exports.targets(folder, settings.export, now=now))
     return checks
 
 
@@ -71,6 +74,42 @@ def _of_store(folder: DataFolder, *, now: datetime) -> list[Check]:
             return [well("store", found), *_contents(folder, store, now=now)]
     except StoreUnavailableError as error:
         return [broken("store", str(error), "free the disk, or restore the file from a backup")]
+
+
+def _of_readings(folder: DataFolder, *, now: datetime) -> list[Check]:
+    if not folder.readings.exists():
+        return [well("readings store", "there is none yet")]
+    try:
+        with closing(SqliteConnection(folder.readings)) as store:
+            state = readings.store_state(folder, store)
+            return [state, *_readings(folder, store, now=now)] if state.status is Status.OK else [state]
+    except StoreUnavailableError as error:
+        mend = "free the disk, or restore the file from a backup; alarms go on meanwhile"
+        return [broken("readings store", str(error), mend)]
+
+
+def _readings(folder: DataFolder, store: SqliteConnection, *, now: datetime) -> list[Check]:
+    checks: list[Check] = []
+    is_running = machine.is_running(folder)
+    for look in (
+        lambda: readings.last_reading(store, now=now, is_running=is_running),
+        lambda: readings.unflushed(store),
+        lambda: _handed_over(folder, store, now=now, is_running=is_running),
+        lambda: contents.quarantine(store, now=now, name="quarantine readings"),
+        lambda: contents.counters(store),
+        lambda: readings.erasures_waiting(store, now=now),
+    ):
+        checks += _guarded(look)
+    return checks
+
+
+def _handed_over(
+    folder: DataFolder, store: SqliteConnection, *, now: datetime, is_running: bool
+) -> list[Check]:
+    if not folder.database.exists():
+        return []
+    with closing(SqliteConnection(folder.database)) as alarm_path:
+        return readings.handed_over(store, alarm_path, now=now, is_running=is_running)
 
 
 def _contents(folder: DataFolder, store: SqliteConnection, *, now: datetime) -> list[Check]:

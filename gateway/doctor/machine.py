@@ -9,7 +9,7 @@ from typing import Final
 
 from broker import mosquitto as broker
 from gateway.broker_keeper import ANYWHERE
-from gateway.data_folder import DataFolder, holder
+from gateway.data_folder import READING_LOCK, DataFolder, holder
 from gateway.doctor.check import Check, broken, watch, well
 from gateway.settings import Settings
 
@@ -61,6 +61,17 @@ def processes(folder: DataFolder) -> list[Check]:
         mend = "its log says why the alarm process ended; it is started again by itself"
         return [broken("running", f"the supervisor {up}, but no alarm process", mend)]
     return [watch("running", "no: nothing takes alarms on this folder", START)]
+
+
+def reading_process(folder: DataFolder) -> list[Check]:
+    """Whether readings are taken while alarms are."""
+    reading = holder(folder, READING_LOCK)
+    if reading is not None:
+        return [well("reading process", f"{reading}")]
+    if holder(folder, "up") is None and not is_running(folder):
+        return []
+    found = "it is away: readings wait in the broker, limits and other systems' alarms are not watched"
+    return [broken("reading process", found, "its log says why it ended; `stadsnav up` starts it again")]
 
 
 def listeners(folder: DataFolder, settings: Settings) -> list[Check]:

@@ -78,7 +78,7 @@ class Generator:
             self._started_seconds, self._started_cpu = time.monotonic(), time.process_time()
             self._started_at = time.time_ns() // 1000
             while (elapsed := self._elapsed()) < self._plan.seconds and not self._stop.is_set():
-                self._turn(elapsed, is_giving=True)
+                self._turn(elapsed, self._timetable.due(elapsed))
             self._drain()
             self._report(is_over=True)
         finally:
@@ -98,23 +98,26 @@ class Generator:
     def _connect(self) -> None:
         gives_up_at = time.monotonic() + CONNECT_WITHIN
         while (connected := self._lines.connected) < len(self._plan.hubs) and not self._stop.is_set():
-            if time.monotonic() > gives_up_at or self._lines.lost > REFUSALS_PER_HUB * len(self._plan.hubs):
+            before_start = time.monotonic() - gives_up_at
+            if before_start > 0 or self._lines.lost > REFUSALS_PER_HUB * len(self._plan.hubs):
                 raise NotConnectedError(connected, len(self._plan.hubs), self._lines.problem)
-            self._lines.turn(0.0)
+            self._lines.turn(before_start)
             time.sleep(SHORTEST_TICK)
 
     def _drain(self) -> None:
-        """Wait for what was sent; packs of a line that was lost meanwhile are sent again."""
-        gives_up_at = self._elapsed() + ACKNOWLEDGED_WITHIN
-        due = self._furthest.copy()
-        while (elapsed := self._elapsed()) < gives_up_at:
+        """Send what is late by less than a window, and wait until all that was sent is acknowledged."""
+        ended = self._elapsed()
+        due = np.minimum(
+            self._timetable.due(min(ended, self._plan.seconds)), self._furthest + self._plan.window
+        )
+        while (elapsed := self._elapsed()) < ended + ACKNOWLEDGED_WITHIN:
             if not (self._lines.acknowledged < due).any():
                 return
-            self._turn(elapsed, is_giving=False)
+            self._turn(elapsed, due)
 
-    def _turn(self, elapsed: float, *, is_giving: bool) -> None:
+    def _turn(self, elapsed: float, due: Numbers) -> None:
         self._lines.turn(elapsed)
-        self._give(self._timetable.due(elapsed) if is_giving else self._furthest)
+        self._give(due)
         if elapsed - self._reported >= REPORT_EVERY:
             self._reported = elapsed
             self._report()

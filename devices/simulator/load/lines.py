@@ -5,6 +5,7 @@ dark from … until …  ──cut──> nothing goes out ──until──> op
 
 import select
 from collections import deque
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +30,7 @@ class Lines:
         self._hub_of: dict[int, int] = {}
         self._events = _outages(plan)
         self._dark: set[int] = set()
-        self._waiting: deque[tuple[float, int]] = deque((0.0, hub) for hub in range(len(plan.hubs)))
+        self._waiting: deque[tuple[float, int]] = deque((-inf, hub) for hub in range(len(plan.hubs)))
         """From when on which hub may be connected, in order."""
         self._unsent: set[int] = set()
         """Hubs whose link has more than the socket takes, or is being made."""
@@ -50,7 +51,7 @@ class Lines:
         return sum(link is not None and link.is_open for link in self._links)
 
     def turn(self, elapsed_seconds: float) -> None:
-        """Do everything that can be done at this moment, but give nothing."""
+        """Do everything that can be done now, but give nothing; the time is negative before the start."""
         self._elapsed_seconds = elapsed_seconds
         self._follow_outages()
         self._open()

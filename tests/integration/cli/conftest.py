@@ -12,8 +12,9 @@ import pytest
 from gateway.cli import main
 from gateway.data_folder import open_folder
 from services.domain.clock import SystemClock
-from services.store.migrations import migrate
+from services.store.migrations import READINGS, migrate
 from services.store.sqlite import SqliteConnection
+from tests.integration.cli.stored import Meters
 from tests.support.clock import FrozenClock
 from tests.support.product import PATIENCE_SECONDS, Product
 from tests.support.town import Town
@@ -78,3 +79,16 @@ def folk(store: SqliteConnection) -> Town:
     town = Town(store, FrozenClock(SystemClock().now()))
     town.settle()
     return town
+
+
+@pytest.fixture
+def readings(stadsnav: Product) -> Iterator[SqliteConnection]:
+    """The file of measured values, as the reading process has it open."""
+    with closing(SqliteConnection(open_folder(stadsnav.folder).readings)) as connection:
+        migrate(connection, READINGS)
+        yield connection
+
+
+@pytest.fixture
+def meters(folk: Town, readings: SqliteConnection) -> Meters:
+    return Meters(folk, readings)

@@ -22,12 +22,28 @@ READING: Final = [
     ["grant", "list"],
     ["alarm", "list"],
     ["event", "list"],
+    ["rule", "list", "--home", "h-1"],
+    ["reading", "counts"],
+    ["integration", "list"],
     ["delivery", "list"],
     ["audit", "list"],
     ["audit", "verify"],
     ["config"],
     ["doctor"],
 ]
+
+
+CONTRACT_NOUNS: Final = (
+    "home",
+    "device",
+    "org",
+    "grant",
+    "alarm",
+    "event",
+    "quarantine",
+    "delivery",
+    "audit",
+)
 
 
 def run(arguments: list[str], *, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -78,12 +94,18 @@ def test_the_program_prints_one_json_value_on_stdout_and_nothing_else_anywhere(
     assert len(json.loads(done.stdout)) == 1
 
 
+def fill(stadsnav: Product, folk: Town) -> None:
+    """Have something of everything that can be listed."""
+    stadsnav.ask("integration", "add", "lora", "--dialect", "chirpstack")
+    folk.grant("acme")
+    folk.press()
+
+
 @pytest.mark.parametrize("command", READING, ids=" ".join)
 def test_json_is_one_value_on_stdout_and_nothing_on_stderr(
     stadsnav: Product, folk: Town, command: list[str]
 ) -> None:
-    folk.grant("acme")
-    folk.press()
+    fill(stadsnav, folk)
 
     done = stadsnav.cli(*command, "--json")
 
@@ -96,8 +118,7 @@ def test_json_is_one_value_on_stdout_and_nothing_on_stderr(
 def test_people_get_a_table_without_colour_in_a_pipe(
     stadsnav: Product, folk: Town, command: list[str]
 ) -> None:
-    folk.grant("acme")
-    folk.press()
+    fill(stadsnav, folk)
 
     done = stadsnav.cli(*command)
 
@@ -134,7 +155,7 @@ def test_help_is_exit_0_and_names_every_noun_of_the_contract(tmp_path: Path) -> 
     done = run(["--help"], cwd=tmp_path)
 
     assert done.returncode == 0
-    for noun in ("home", "device", "org", "grant", "alarm", "event", "quarantine", "delivery", "audit"):
+    for noun in (*CONTRACT_NOUNS, "integration", "rule", "reading"):
         assert f"\n  {noun} " in done.stdout
 
 

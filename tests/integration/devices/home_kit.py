@@ -96,6 +96,7 @@ class Broker:
         self.port = free_port()
         (folder / "acl").write_text(
             "pattern write up/%u/+/alarm\n"
+            "pattern write up/%u/+/reading\n"
             "pattern write up/%u/+/status\n"
             "pattern read down/%u/+/receipt\n"
             "user hub\ntopic read up/#\ntopic write down/#\n"
@@ -201,6 +202,9 @@ class Hub:
     def wait_for_alarms(self, count: int) -> list[bytes]:
         wait_until(lambda: len(self.alarms()) >= count, f"alarm {count}")
         return self.alarms()
+
+    def readings(self) -> list[bytes]:
+        return [heard.payload for heard in self.heard if heard.topic.endswith("/reading")]
 
     def send(self, client_name: str, device_id: str, receipt: Receipt) -> None:
         self._client.publish(f"down/{client_name}/{device_id}/receipt", encode_receipt(receipt), qos=1)

@@ -15,6 +15,7 @@ import pytest
 import devices
 from devices.agent import AgentSettings
 from devices.codecs.own_json import decode_alarm, decode_status
+from devices.codecs.senml import decode
 from devices.messages import Receipt, ReceiptStatus
 from tests.integration.devices.home_kit import AT, Hub, stored, wait_until
 
@@ -185,6 +186,45 @@ def test_a_status_line_is_sent_and_shows_nothing(hub: Hub, run: Callable[..., Pr
     assert decode_status(hub.heard[0].payload).battery_percent == 9
 
 
+def test_readings_are_sent_and_the_program_ends_when_the_broker_has_them(
+    hub: Hub, run: Callable[..., Program]
+) -> None:
+    program = run()
+    before_us = time.time_ns() // 1_000
+
+    program.write(
+        device="m1", readings=[{"bu": "%RH", "n": "humidity", "v": 57.5}, {"n": "hall/humidity", "v": 60}]
+    )
+    code, lines, _ = program.end()
+    wait_until(lambda: hub.heard, "the readings")
+
+    assert (code, lines) == (0, [])
+    assert hub.heard[0].topic == "up/home-1/m1/reading"
+    measured = decode(hub.heard[0].payload, received_us=0)
+    assert {(one.name, one.unit, one.value) for one in measured} == {
+        ("humidity", "%RH", 57.5),
+        ("hall/humidity", "%RH", 60.0),
+    }
+    assert all(before_us <= one.at_us <= time.time_ns() // 1_000 for one in measured)
+
+
+def test_readings_that_cannot_be_said_are_named_and_stop_no_alarm(
+    hub: Hub, run: Callable[..., Program]
+) -> None:
+    hub.answer = stored
+    program = run()
+
+    program.write(device="m1", readings=[{"n": "state", "vs": "wet"}])
+    program.write(device="m1", readings=[{"n": "humidity"}])
+    program.write(device="p7", kind="safety.manual")
+    code, lines, errors = program.end()
+
+    assert code == 2
+    assert "it holds text; right would be a finite number" in errors
+    assert "no value and no sum" in errors
+    assert lines[-1]["status"] == "stored"
+
+
 def test_an_unreadable_line_is_named_and_stops_no_other(hub: Hub, run: Callable[..., Program]) -> None:
     hub.answer = stored
     program = run()
@@ -200,7 +240,7 @@ def test_an_unreadable_line_is_named_and_stops_no_other(hub: Hub, run: Callable[
     assert code == 2
     assert [line.get("status") for line in lines] == [None, "stored"]
     assert "line 1: not JSON" in errors
-    assert "line 2: no device, or neither kind nor status" in errors
+    assert "line 2: no device, or neither kind, status nor readings" in errors
     assert "'P7' is no device id" in errors
     assert "right would be one of raised, cleared, cancelled" in errors
     assert "link is not one of fibre, mobile" in errors

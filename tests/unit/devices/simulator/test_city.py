@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from devices.profiles import load_profiles
 from devices.simulator import Action, Day, day_plan
-from devices.simulator.city import CityHome, Outage, city, held_back, load_hubs, outage
+from devices.simulator.city import CityHome, Outage, city, days, held_back, load_hubs, outage
 
 MINUTE = timedelta(minutes=1)
 CITY = city("c", 30, homes_per_node=10)
@@ -93,3 +93,30 @@ def test_homes_of_other_nodes_do_not_notice_an_outage() -> None:
     played = list(held_back(actions, CITY, [DARK]))
 
     assert [a for a in played if a.client_id in others] == [a for a in actions if a.client_id in others]
+
+
+@settings(deadline=None, max_examples=20)
+@given(seconds=st.integers(1, 300))
+def test_days_follow_each_other_in_order_until_the_end(seconds: int) -> None:
+    length, homes = timedelta(seconds=seconds), [home.home for home in CITY[:5]]
+
+    actions = list(days("1", homes, Day(length=MINUTE, presses_per_home=20), length=length))
+
+    assert all(earlier.after <= later.after for earlier, later in pairwise(actions))
+    assert all(action.after < length for action in actions)
+
+
+def test_every_day_of_a_run_is_played() -> None:
+    homes = [home.home for home in CITY]
+
+    actions = days("1", homes, Day(length=MINUTE, presses_per_home=20), length=3 * MINUTE)
+
+    assert {action.after // MINUTE for action in actions} == {0, 1, 2}
+
+
+def test_one_day_is_not_like_the_other() -> None:
+    homes = [home.home for home in CITY]
+    first_day = [a for a in days("1", homes, Day(length=MINUTE), length=2 * MINUTE) if a.after < MINUTE]
+    second_day = [a for a in days("1", homes, Day(length=MINUTE), length=2 * MINUTE) if a.after >= MINUTE]
+
+    assert [a.after for a in first_day] != [a.after - MINUTE for a in second_day]

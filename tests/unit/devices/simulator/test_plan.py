@@ -13,7 +13,7 @@ from devices.codecs.own_json import decode_alarm
 from devices.kinds import DeviceId
 from devices.messages import AlarmMessage, AlarmSignal
 from devices.profiles import load_profiles
-from devices.simulator import Action, Day, Fault, Press, Publish, Silence, Status, day_plan, town
+from devices.simulator import Action, Day, Fault, Measure, Press, Publish, Silence, Status, day_plan, town
 from devices.simulator.plan import RHYTHM
 
 HOUR = timedelta(hours=1)
@@ -183,3 +183,33 @@ def test_a_battery_gets_low_then_fails_then_is_changed() -> None:
         assert battery
         assert min(percents) < battery.failed_percent <= battery.recovered_percent < max(percents)
     assert levels
+
+
+def test_without_being_asked_nobody_measures() -> None:
+    assert not any(isinstance(action, Measure) for action in a_day({}))
+
+
+def test_devices_measure_at_the_pace_that_was_asked_for_what_their_profile_has() -> None:
+    every = timedelta(seconds=30)
+    day = list(day_plan("1", TOWN, Day(length=HOUR, measures_every=every)))
+    measures = [action for action in day if isinstance(action, Measure)]
+    profiles = {device.device_id: device.profile for home in TOWN for device in home.devices}
+
+    assert all(earlier.after <= later.after for earlier, later in pairwise(day))
+    assert set(Counter(action.device_id for action in measures).values()) == {120}
+    for action in measures:
+        readings = {reading.name: reading for reading in load_profiles()[profiles[action.device_id]].readings}
+        for name, unit, value in action.values:
+            assert unit == readings[name].unit
+            assert readings[name].low <= value <= readings[name].high
+
+
+def test_a_device_that_has_gone_silent_measures_no_more() -> None:
+    day = Day(length=HOUR, measures_every=timedelta(seconds=30), faults_per_home={Fault.SILENT: 1.0})
+    silent: set[str] = set()
+    for action in day_plan("1", TOWN, day):
+        assert action.device_id not in silent
+        if isinstance(action, Silence):
+            silent.add(action.device_id)
+
+    assert silent

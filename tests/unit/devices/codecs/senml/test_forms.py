@@ -201,6 +201,9 @@ HOSTILE = {
     "half a surrogate pair": b'[{"n":"a","vs":"\\ud800"}]',
     "text that is no UTF-8 in CBOR": bytes.fromhex("81a2006161 0361ff"),
     "a number of 60,000 digits": b'[{"n":"a","v":' + b"1" * 60_000 + b"}]",
+    "a version of 4,000 digits": b'[{"n":"a","v":1,"bver":' + b"1" * 4_000 + b"}]",
+    "a unit of 60,000 letters": b'[{"n":"a","v":1,"u":"' + b"a" * 60_000 + b'"}]',
+    "a label of 60,000 letters": b'[{"n":"a","v":1,"' + b"a" * 60_000 + b'_":1}]',
     "16,000 empty records": json.dumps([{}] * 16_000).encode(),
     "a NUL in a name": b'[{"n":"a\\u0000","v":1}]',
     "a name over two lines": b'[{"n":"a\\nb","v":1}]',
@@ -210,5 +213,5 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("payload", HOSTILE.values(), ids=HOSTILE)
-def test_a_pack_that_was_made_to_do_harm_is_refused(payload: bytes) -> None:
-    assert refusal(payload)
+def test_a_pack_that_was_made_to_do_harm_is_refused_in_few_words(payload: bytes) -> None:
+    assert 0 < len(refusal(payload)) < 200
