@@ -60,10 +60,17 @@ tools:
 	command -v mosquitto_pub >/dev/null || missing="$$missing mosquitto-clients"; \
 	command -v strace >/dev/null || missing="$$missing strace"; \
 	command -v openssl >/dev/null || missing="$$missing openssl"; \
+	command -v victoria-metrics >/dev/null || missing="$$missing victoria-metrics"; \
 	if [ -n "$$missing" ]; then \
 	  echo "setup: installing for the tests (apt):$$missing ..."; \
-	  $(SUDO) apt-get update -q >/dev/null && $(APT_INSTALL) $$missing >/dev/null \
-	    || echo "setup: could not install$$missing; the tests that need them are skipped"; \
+	  $(SUDO) apt-get update -q >/dev/null || true; \
+	  for package in $$missing; do \
+	    $(APT_INSTALL) $$package >/dev/null \
+	      || echo "setup: could not install $$package; the tests that need it are skipped"; \
+	  done; \
+	  if [ -d /run/systemd/system ]; then \
+	    case "$$missing" in *victoria*) $(SUDO) systemctl disable --now victoria-metrics >/dev/null 2>&1 || true;; esac; \
+	  fi; \
 	fi
 
 $(VENV)/.ready: requirements/dev.txt pyproject.toml

@@ -19,7 +19,7 @@ from broker.topics import Lane
 from devices.profiles import load_profiles
 from gateway import pacing
 from gateway.data_folder import DataFolder
-from gateway.handovers import HandoverDesk, measured, take_handovers
+from gateway.handovers import HandoverDesk, HandoverSource, find_overdue, take_handovers
 from gateway.intake import Handler, Intake
 from gateway.lanes import AlarmLane, PartnerLane, StatusLane
 from gateway.outgoing import MqttChannel, MqttHomes
@@ -145,12 +145,15 @@ async def build(
                 profiles,
                 clock,
                 is_open=sessions.are_connected,
-                measured=partial(measured, folder.readings, looked, clock=clock),
+                find_overdue=partial(find_overdue, file=folder.readings, reader=looked, profiles=profiles),
             ),
             "auditor": partial(pacing.audit, writer, audited, clock),
             "checkpoint": partial(pacing.checkpoint, checkpointed),
             "handovers": partial(
-                take_handovers, folder.readings, marked, writer, HandoverDesk(profiles=profiles, clock=clock)
+                take_handovers,
+                HandoverSource(folder.readings, marked),
+                writer,
+                HandoverDesk(profiles=profiles, clock=clock),
             ),
         }
         for name, (session, callbacks) in _callbacks(sessions, intakes, homes=homes, marks=marks).items():

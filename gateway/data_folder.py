@@ -3,6 +3,7 @@
 DIR/stadsnav.toml        settings, when there are any
 DIR/stadsnav.db          homes, alarms, deliveries, audit (SQLite)
 DIR/readings.db          measured values (SQLite); made by the reading process
+DIR/export/              how far each export target is, and the key of their pseudonyms
 DIR/pki/                 certificate authorities and their keys
 DIR/broker/              Mosquitto's configuration, access rules and its own persistence
 DIR/secrets/             the hub's account at the broker, its MQTT client ids
@@ -18,6 +19,12 @@ from pathlib import Path
 from typing import Final
 
 from services.domain.errors import RefusedError
+
+READING_LOCK: Final = "reading"
+"""Held by the reading process for its whole life: who has it may write to ``readings.db``."""
+
+EXPORT_LOCK: Final = "export"
+"""Held by the export process for its whole life."""
 
 _PRIVATE_FOLDER: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
@@ -68,6 +75,11 @@ class DataFolder:
     def broker(self) -> Path:
         """Mosquitto's files."""
         return self.path / "broker"
+
+    @property
+    def export(self) -> Path:
+        """How far each export target is; made by the export process."""
+        return self.path / "export"
 
     @property
     def run(self) -> Path:

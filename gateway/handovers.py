@@ -3,11 +3,13 @@
     readings.db: handovers ──read only──> alarm, status, log ──one transaction with──> how far we came
 
 The alarm process keeps the mark; so a crash on either side repeats nothing and loses nothing, and neither
-process ever waits for the other's lock.
+process ever waits for the other's lock. A readings' file that is missing, unfinished or broken ends nothing
+here: what homes say themselves goes on.
 """
 
 import asyncio
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,17 +28,22 @@ from services.readings import handover
 from services.readings.handover import Heard, Released, Said, Told
 from services.store import events, registry
 from services.store.apart import apart
-from services.store.connection import Connection, from_micros
+from services.store.connection import Connection, StoreUnavailableError, from_micros
+from services.store.migrations import READINGS, schema_version, scripts
 from services.store.readings import handovers
 from services.store.readings.reader import ReadingsReader
 from services.store.sqlite import SqliteConnection
 from services.store.writer import Writer
 from services.supervision import silence, status
+from services.supervision.silence import Overdue
 
 TAKEN_TO: Final = "handovers_taken_to"
 """Counter: the number of the last one that is filed."""
 
 LOOK_EVERY: Final = timedelta(milliseconds=100)
+TRY_AGAIN_EVERY: Final = timedelta(seconds=5)
+"""How often a readings' file is tried that could not be read."""
+
 AT_ONCE: Final = 20
 """In one transaction: an alarm of the alarm lane waits for at most one."""
 
@@ -71,8 +78,14 @@ class HandoverDesk:
                 _note_release(connection, released)
 
     def _say(self, connection: Connection, said: Said) -> None:
+        """File what was found while the device was heard, though it be suspended by now.
+
+        A retired device opens nothing any more, but what it opened may end.
+        """
         device = registry.device(connection, said.device_id)
-        if device is None or device.state is DeviceState.RETIRED:
+        is_raised = said.signal == AlarmSignal.RAISED
+        if device is None or (is_raised and device.state is DeviceState.RETIRED):
+            _log.info("handover_passed_over", device_id=said.device_id, kind=said.kind)
             return
         now = self._clock.now()
         message = AlarmMessage(
@@ -118,50 +131,122 @@ def _note_release(connection: Connection, released: Released) -> None:
     audit.note(connection, entry, at=from_micros(released.last_at_us))
 
 
-async def take_handovers(file: Path, reader: SqliteConnection, writer: Writer, desk: HandoverDesk) -> None:
+class HandoverSource:
+    """The rows that the reading process has left, and how far they are filed."""
+
+    def __init__(self, file: Path, reader: Connection) -> None:
+        """Open nothing yet.
+
+        Args:
+            file: The readings' database; it may be missing, unfinished or broken.
+            reader: A connection to the alarm path's own database, for its mark.
+        """
+        self._file = file
+        self._reader = reader
+        self._readings: SqliteConnection | None = None
+        self._taken_to = 0
+        self._lock = threading.RLock()
+        """A thread may still read when the task that waits for it is cancelled, and closes."""
+        self.is_lost = False
+        """Whether the file is there and cannot be read."""
+
+    def next(self) -> list[tuple[int, str]]:
+        """Number and body of the next ones, oldest first; nothing while the file cannot be read."""
+        with self._lock:
+            try:
+                rows = self._next()
+            except StoreUnavailableError as error:
+                if not self.is_lost:
+                    _log.error("readings_unreadable", reason=str(error))
+                self.is_lost = True
+                self.close()
+                return []
+            self.is_lost = False
+            return rows
+
+    def filed(self, number: int) -> None:
+        """Everything up to this number is filed."""
+        self._taken_to = number
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            if self._readings is not None:
+                self._readings.close()
+                self._readings = None
+
+    def _next(self) -> list[tuple[int, str]]:
+        if self._readings is None:
+            self._open()
+        if self._readings is None:
+            return []
+        return handovers.after(self._readings, self._taken_to, limit=AT_ONCE)
+
+    def _open(self) -> None:
+        """Open the file when it is there, in the form that this version writes."""
+        if not self._file.exists():
+            return
+        readings = SqliteConnection(self._file)
+        if schema_version(readings) < len(scripts(READINGS)):  # the reading process is about to make it
+            readings.close()
+            return
+        self._readings = readings
+        self._taken_to = how_far(self._reader, readings)
+
+
+async def take_handovers(source: HandoverSource, writer: Writer, desk: HandoverDesk) -> None:
     """File what the reading lane hands over, until cancelled.
 
     Args:
-        file: The readings' database; it may not be there yet.
-        reader: A connection to the alarm path's own database, for its mark.
+        source: Where the rows are; closed at the end.
         writer: The alarm process's writer.
         desk: What becomes of each.
     """
-    while not await asyncio.to_thread(file.exists):
-        await asyncio.sleep(LOOK_EVERY.total_seconds())
-    readings = await asyncio.to_thread(SqliteConnection, file)
     try:
-        taken_to = await asyncio.to_thread(_taken_to, reader, readings)
         while True:
-            rows = await asyncio.to_thread(handovers.after, readings, taken_to, limit=AT_ONCE)
-            if not rows:
-                await asyncio.sleep(LOOK_EVERY.total_seconds())
-                continue
-            await writer.write(partial(desk.file, rows=rows))
-            taken_to = rows[-1][0]
+            rows = await asyncio.to_thread(source.next)
+            if rows:
+                await writer.write(partial(desk.file, rows=rows))
+                source.filed(rows[-1][0])
+            else:
+                pause = TRY_AGAIN_EVERY if source.is_lost else LOOK_EVERY
+                await asyncio.sleep(pause.total_seconds())
     finally:
-        readings.close()
+        source.close()
 
 
-def _taken_to(reader: SqliteConnection, readings: SqliteConnection) -> int:
+def how_far(reader: Connection, readings: Connection) -> int:
     """How far an earlier run came; from the start when the readings' file is another one."""
     taken_to = events.counter(reader, TAKEN_TO)
     return taken_to if taken_to <= handovers.newest(readings) else 0
 
 
-def measured(file: Path, reader: SqliteConnection, *, clock: Clock) -> list[tuple[Device, datetime]]:
-    """Of the devices that have not been heard for long, those that have sent readings, and when.
+def find_overdue(now: datetime, *, file: Path, reader: Connection, profiles: Profiles) -> Overdue:
+    """The devices that have not been heard for long, and which of them have sent readings.
+
+    While the readings cannot be read, only devices that measure nothing are named: of the others nobody
+    knows whether they have spoken.
 
     Args:
+        now: The moment.
         file: The readings' database; it may not be there.
         reader: A connection to the alarm path's own database.
-        clock: The time.
+        profiles: What device models measure.
     """
-    overdue = silence.overdue(reader, now=clock.now())
-    if not overdue or not file.exists():
-        return []
+    devices = silence.overdue(reader, now=now)
+    try:
+        return Overdue(devices=devices, spoken_at=_spoken_at(file, devices))
+    except StoreUnavailableError as error:
+        _log.error("readings_unreadable", reason=str(error))
+        measure_nothing = [device for device in devices if not profiles[device.profile].readings]
+        return Overdue(devices=measure_nothing, spoken_at={})
+
+
+def _spoken_at(file: Path, devices: Sequence[Device]) -> Mapping[DeviceId, datetime]:
+    if not devices or not file.exists():
+        return {}
     with ReadingsReader(file) as readings:
-        received_at = readings.last_received({device.position_id for device in overdue})
-    return [
-        (device, received_at[device.position_id]) for device in overdue if device.position_id in received_at
-    ]
+        received_at = readings.last_received({device.position_id for device in devices})
+    return {
+        device.id: received_at[device.position_id] for device in devices if device.position_id in received_at
+    }

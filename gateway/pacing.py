@@ -21,12 +21,12 @@ from gateway.outgoing import MqttHomes
 from services.alarms import chain
 from services.delivery.release import Release
 from services.domain.clock import Clock
-from services.domain.homes import Device
 from services.store import answers, deliveries, events, status
 from services.store.connection import Connection, StoreUnavailableError, to_micros
 from services.store.sqlite import SqliteConnection
 from services.store.writer import Writer
 from services.supervision import auditor, silence
+from services.supervision.silence import Overdue
 
 LONGEST_PAUSE: Final = timedelta(milliseconds=200)
 SHORTEST_PAUSE: Final = timedelta(milliseconds=10)
@@ -102,7 +102,7 @@ async def watch_silence(
     clock: Clock,
     *,
     is_open: Callable[[], bool],
-    measured: Callable[[], list[tuple[Device, datetime]]],
+    find_overdue: Callable[[datetime], Overdue],
 ) -> None:
     """Notice devices that have fallen silent; while the lanes are not open, nobody can be heard.
 
@@ -111,16 +111,19 @@ async def watch_silence(
         profiles: How long a silence each device may keep.
         clock: The time.
         is_open: Whether every lane is open.
-        measured: Of the devices that would be called silent, those that have sent readings, and when.
-            Asked in a thread of its own, since it looks at another database.
+        find_overdue: Which devices would be called silent at a moment, and which of them have sent readings.
+            Asked in a thread of its own, since it looks at another database. Only whom it names is
+            called silent, by the same moment: of all others nobody knows whether they have spoken.
     """
     while True:
+        pause = LONGEST_PAUSE
         if is_open():
-            spoken = await asyncio.to_thread(measured)
-            await writer.write(partial(_look_for_silence, profiles=profiles, clock=clock, spoken=spoken))
-            await asyncio.sleep(SILENCE_EVERY.total_seconds())
-        else:
-            await asyncio.sleep(LONGEST_PAUSE.total_seconds())
+            now = clock.now()
+            overdue = await asyncio.to_thread(find_overdue, now)
+            await writer.write(partial(_look_for_silence, profiles=profiles, overdue=overdue, now=now))
+            if len(overdue.devices) < silence.DEVICES_PER_TURN:
+                pause = SILENCE_EVERY
+        await asyncio.sleep(pause.total_seconds())
 
 
 async def audit(writer: Writer, reader: SqliteConnection, clock: Clock) -> None:
@@ -241,15 +244,16 @@ class Marks:
 
 
 def _look_for_silence(
-    connection: Connection, *, profiles: Profiles, clock: Clock, spoken: list[tuple[Device, datetime]]
+    connection: Connection, *, profiles: Profiles, overdue: Overdue, now: datetime
 ) -> None:
-    now = clock.now()
-    for device, at in spoken:
-        silence.heard_elsewhere(connection, device, profiles=profiles, at=at)
+    for device in overdue.devices:
+        if (at := overdue.spoken_at.get(device.id)) is not None:
+            silence.heard_elsewhere(connection, device, profiles=profiles, at=at)
     away = silence.welcome_back(connection, now=now)
     if away > silence.AWAY_AFTER:
         _log.warning("hub_was_away", seconds=round(away.total_seconds()))
-    found = silence.look(connection, profiles=profiles, now=now)
+    asked = {device.id for device in overdue.devices}
+    found = silence.look(connection, profiles=profiles, now=now, among=asked)
     if found:
         _log.info("devices_silent", count=found)
 

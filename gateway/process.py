@@ -57,11 +57,14 @@ class Role:
     """Of its log lines and its lock."""
     build: Callable[[DataFolder, Settings], AbstractAsyncContextManager[App]]
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    niceness: int = 0
+    """Above 0 it yields the processor to the alarm process and the broker (``nice(2)``)."""
 
 
 def main(role: Role) -> int:
     """Run until SIGTERM; 1 when something failed and the supervisor should start us again."""
     log.configure(process=role.name)
+    os.nice(role.niceness)
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(20_000, 20, 50)  # collecting is rare and small; a long pause would be an alarm's latency
     folder = open_folder(Path(sys.argv[1]))

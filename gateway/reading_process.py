@@ -12,14 +12,15 @@ import uvloop
 
 from devices.kinds import DataClass
 from gateway import process
-from gateway.data_folder import DataFolder
+from gateway.data_folder import READING_LOCK, DataFolder
 from gateway.reading.app import App, build
 from gateway.running import hub_access
 from gateway.settings import Settings
 from services.domain.clock import SystemClock
 from services.readings.upkeep.expire import Retention
 
-LOCK: Final = "reading"
+NICENESS: Final = 5
+"""Readings may wait for alarms, never the other way round."""
 
 
 def _build(folder: DataFolder, chosen: Settings) -> AbstractAsyncContextManager[App]:
@@ -42,5 +43,9 @@ def _retention(chosen: Settings) -> Retention:
     )
 
 
+ROLE: Final = process.Role(
+    name=READING_LOCK, build=_build, loop_factory=uvloop.new_event_loop, niceness=NICENESS
+)
+
 if __name__ == "__main__":
-    sys.exit(process.main(process.Role(name=LOCK, build=_build, loop_factory=uvloop.new_event_loop)))
+    sys.exit(process.main(ROLE))

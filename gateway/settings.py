@@ -7,10 +7,22 @@ what was typed: it may be a secret.
 """
 
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -86,6 +98,50 @@ DEFAULT_RETENTION_DAYS: Final = {
 """A year and a heating season for what is about the house; three months for what is about a person."""
 
 
+class ExportSettings(BaseModel):
+    """An InfluxDB 2 compatible database that gets every reading: ``[export.NAME]`` in stadsnav.toml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    url: str
+    """Where its API begins, without ``/api/v2``: ``https://influx.example.org``."""
+    bucket: Annotated[str, Field(min_length=1)]
+    org: str = ""
+    """InfluxDB wants one; VictoriaMetrics does not."""
+    token: SecretStr | None = None
+    """May write to the bucket, and should be good for nothing else."""
+    ca_file: Path | None = None
+    """Trust for its certificate; None: the machine's own."""
+    insecure: bool = False
+    """Whether plain HTTP beyond the loopback, or a certificate that nobody vouches for, will do."""
+    gzip: bool = False
+    """A fifth of the bytes at half the speed: for a target behind a thin line."""
+    batch_points: Annotated[int, Field(ge=1, le=100_000)] = 5_000
+    """Readings in one request."""
+    classes: tuple[DataClass, ...] = tuple(DataClass)
+    """The data classes that it gets."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_plain_url(cls, url: str) -> str:
+        if not _is_http(url):
+            raise PydanticCustomError("url", "expected http:// or https:// and a host")
+        parts = urlsplit(url)
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise PydanticCustomError("url", "holds more than where the target is; a token goes into token")
+        return url
+
+    @model_validator(mode="after")
+    def _is_private(self) -> Self:
+        parts = urlsplit(self.url)
+        if parts.scheme == "http" and not _is_loopback(parts) and not self.insecure:
+            raise PydanticCustomError(
+                "insecure",
+                "readings and token would travel in the clear: use https, or set insecure = true",
+            )
+        return self
+
+
 class Settings(BaseSettings):
     """Everything that an operator can turn."""
 
@@ -108,6 +164,8 @@ class Settings(BaseSettings):
     http_port: Port = 8080
     broker: BrokerSettings = BrokerSettings()
     retention: RetentionSettings = RetentionSettings()
+    export: dict[Name, ExportSettings] = {}
+    """Databases that get every reading, by name; see docs/export.md."""
 
     @classmethod
     def settings_customise_sources(
@@ -139,7 +197,11 @@ def load(folder: Path) -> Settings:
 
 
 def origins(folder: Path) -> dict[str, str]:
-    """Where each setting's value came from: ``environment``, ``stadsnav.toml`` or ``default``."""
+    """Where each setting's value came from: ``environment``, ``stadsnav.toml`` or ``default``.
+
+    Raises:
+        SettingsError: Names every mistake.
+    """
     bound = _bound_to(folder)
     file = _flat(TomlConfigSettingsSource(bound)())
     environment = {
@@ -147,10 +209,10 @@ def origins(folder: Path) -> dict[str, str]:
         for name in _environment()
         if name.startswith(PREFIX)
     }
-    names = _flat(Settings.model_construct().model_dump(mode="json"))
+    names = _flat(load(folder).model_dump(mode="json"))
     return {
         name: "environment"
-        if environment & {name, name.partition(".")[0]}
+        if not environment.isdisjoint(_with_parents(name))
         else FILE_NAME
         if name in file
         else "default"
@@ -179,6 +241,27 @@ def _flat(document: dict[str, object], prefix: str = "") -> dict[str, object]:
         else:
             flat[f"{prefix}{name}"] = value
     return flat
+
+
+def _with_parents(name: str) -> list[str]:
+    """``a.b.c`` and the tables around it: ``a.b``, ``a``."""
+    parts = name.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _is_loopback(parts: SplitResult) -> bool:
+    try:
+        return parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
+    except ValueError:  # a name
+        return False
 
 
 def _sentence(where: tuple[int | str, ...], problem: str) -> str:

@@ -9,7 +9,7 @@ one who sent it. Every process that ends is started again, after a pause that gr
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from typing import IO, Final
@@ -26,6 +26,9 @@ from services.store.migrations import migrate
 from services.store.sqlite import SqliteConnection
 
 LOCK: Final = "up"
+EXPORT: Final = "export"
+"""Nothing waits for this process: the product is whole without it."""
+
 STOP_WITHIN: Final = timedelta(seconds=15)
 READY_WITHIN: Final = timedelta(seconds=60)
 
@@ -83,6 +86,7 @@ class Supervisor:
                 stderr=self._child_log,
                 heartbeat_within=READING_HEARTBEAT_WITHIN,
             )
+            export = Child(EXPORT, "gateway.export_process", str(self._folder.path), stderr=self._child_log)
             web = Child(
                 "web",
                 "gateway.web_process",
@@ -92,11 +96,10 @@ class Supervisor:
                 stderr=self._child_log,
             )
             keeper = BrokerKeeper(self._folder, self._settings, self._clock, on_restart=alarm.ready.clear)
+            children = (alarm, reading, *([export] if self._settings.export else []), web)
             try:
                 await keeper.start(access_list(store, self._clock))
-                await self._keep(
-                    keeper, (alarm, reading, web), store, web_socket, stop=stop, on_ready=on_ready
-                )
+                await self._keep(keeper, children, store, web_socket, stop=stop, on_ready=on_ready)
             finally:
                 await keeper.stop()
                 self._folder.ports_file.unlink(missing_ok=True)
@@ -114,7 +117,7 @@ class Supervisor:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(child.run(), name=child.name) for child in children]
             tasks.append(group.create_task(keeper.run(), name="broker"))
-            await _all_ready(children, stop)
+            await _all_ready([child for child in children if child.name != EXPORT], stop)
             if not stop.is_set():
                 ports = {
                     "mqtt": keeper.ports.homes,
@@ -166,7 +169,7 @@ class Supervisor:
                 keeper.kill()
 
 
-async def _all_ready(children: tuple[Child, ...], stop: asyncio.Event) -> None:
+async def _all_ready(children: Sequence[Child], stop: asyncio.Event) -> None:
     """Return when every child is ready, or we are to stop.
 
     Raises:

@@ -12,7 +12,7 @@ from gateway.cli import printing
 from gateway.cli.desk import Desk, desk
 from gateway.cli.options import AsJson, Data, commands
 from gateway.cli.times import moment_or_ago
-from gateway.data_folder import DataFolder, holder
+from gateway.data_folder import EXPORT_LOCK, DataFolder, holder
 from gateway.export import cursors
 from gateway.export.again import Span, history, send_again
 from gateway.export.cursors import Mended
@@ -35,7 +35,7 @@ def status(context: typer.Context, *, data: Data = None, as_json: AsJson = False
     """Show how far behind each target is, and what it could not take."""
     with desk(context, data) as at, at.readings() as readings:
         targets = settings.load(at.folder.path).export
-        is_running = holder(at.folder, "export") is not None
+        is_running = holder(at.folder, EXPORT_LOCK) is not None
         found = [
             _row(status_of(at.folder, name, readings, now=at.now), is_running=is_running) for name in targets
         ]

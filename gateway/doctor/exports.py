@@ -5,7 +5,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.data_folder import DataFolder, holder
+from gateway.data_folder import EXPORT_LOCK, DataFolder, holder
 from gateway.doctor.check import Check, watch, well
 from gateway.export.cursors import UnreadableCursorError
 from gateway.export.lag import TargetStatus, status_of
@@ -20,7 +20,7 @@ def targets(folder: DataFolder, chosen: Mapping[str, ExportSettings], *, now: da
     """How far behind each target is, and what only an operator can mend."""
     if not chosen or not folder.readings.exists():
         return []
-    is_running = holder(folder, "export") is not None
+    is_running = holder(folder, EXPORT_LOCK) is not None
     with closing(SqliteConnection(folder.readings)) as readings:
         return [_target(folder, name, readings, now=now, is_running=is_running) for name in chosen]
 

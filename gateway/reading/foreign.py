@@ -16,6 +16,7 @@ from devices.codecs.errors import PayloadError
 from devices.codecs.foreign.registry import dialect_of
 from devices.codecs.foreign.values import Dialect, ForeignMessage
 from devices.codecs.senml import Measured
+from devices.codecs.senml.resolving import LATEST_US, RELATIVE_BELOW_US
 from services.admission import NotAdmittedError
 from services.domain.homes import Device, DeviceState, Integration
 from services.readings import conditions
@@ -23,8 +24,8 @@ from services.readings.batch import Batch, Stranger
 from services.readings.conditions import Conditions
 from services.readings.handover import Heard
 from services.readings.register import Known, Register
-from services.readings.taking import Taking
-from services.store import integrations, registry
+from services.readings.taking import Taking, refuse
+from services.store import integrations, registry, status
 from services.store.connection import Connection, from_micros, to_micros
 from services.store.readings import unknown
 
@@ -55,7 +56,7 @@ class ForeignLane:
         self._integrations: dict[str, Integration | None] = {}
         self._devices: dict[tuple[str, str], Device | None] = {}
 
-    def forget(self) -> None:
+    def forget(self, _homes: set[str] | None) -> None:
         """Something in the registry has changed: look again who is who."""
         self._integrations.clear()
         self._devices.clear()
@@ -65,11 +66,12 @@ class ForeignLane:
     ) -> None:
         """Put what a packet says into the batch.
 
-        What was retained tells units, names and conditions that hold; its values are old, nobody knows how
-        old, and are not taken.
+        What was retained tells units, names and conditions that hold. It is old, nobody knows how old: its
+        values are not taken, a press in it is over, and it is no sign of life. Of a message that speaks of
+        several devices, those that may not be heard are set aside.
 
         Raises:
-            PayloadError, NotAdmittedError: It cannot be taken; says why.
+            PayloadError, NotAdmittedError: Nothing of it can be taken; says why.
         """
         try:
             integration_id, rest = topics.parse_integration_topic(topic)
@@ -78,13 +80,20 @@ class ForeignLane:
         integration = self._integration(integration_id)
         dialect = self._dialect(integration)
         for message in dialect.decode(rest, payload, received_at=from_micros(received_us)):
-            if is_retained:
-                message = replace(message, values=())  # noqa: PLW2901
-            device = self._device(integration, message.external_id)
+            try:
+                device = self._device(integration, message.external_id)
+            except NotAdmittedError as error:
+                home_id = error.client.home_id if error.client else None
+                refuse(batch, topic, payload, error.reason, home_id=home_id)
+                continue
             if device is None:
                 self._note_stranger(batch, integration, message, payload)
+                continue
+            known = self._register.of_device(device)
+            if is_retained:
+                batch.packs += 1
+                self._take_conditions(batch, known, _only_conditions(message), received_us)
             else:
-                known = self._register.of_device(device)
                 self._take(batch, known, message, topic=topic, payload=payload, received_us=received_us)
 
     def _take(
@@ -111,15 +120,26 @@ class ForeignLane:
             self._taking.take(batch, known, values, received_us=received_us, topic=topic, payload=payload)
         else:
             batch.packs += 1
-        for alarm in message.alarms:
-            said = self._conditions.after(known.device, alarm, message.message_id, received_us=received_us)
-            batch.handovers += said.handovers
-            batch.rule_states |= said.states
+        self._take_conditions(batch, known, message, received_us)
+        if not known.told:  # met for the first time, or again after something of its home has changed
+            known.told |= conditions.told_before(status.of_device(self._registry, known.device.id))
         told = conditions.told(known, message.status) if message.status else None
         if told is not None:
             batch.handovers.append(told)
         elif not values and conditions.is_sign_of_life_due(known, received_us=received_us):
             batch.handovers.append(Heard(device_id=known.device.id))
+
+    def _take_conditions(self, batch: Batch, known: Known, message: ForeignMessage, received_us: int) -> None:
+        for alarm in message.alarms:
+            changed = self._conditions.after(
+                known.device,
+                alarm,
+                message.message_id,
+                at_us=_at_us(message.sent_at, received_us),
+                received_us=received_us,
+            )
+            batch.handovers += changed.handovers
+            batch.rule_states |= changed.states
 
     def _integration(self, integration_id: str) -> Integration:
         if integration_id not in self._integrations:
@@ -176,5 +196,13 @@ class ForeignLane:
         batch.unknown[key] = Stranger(model=message.model or "", example=example, messages=1)
 
 
+def _only_conditions(message: ForeignMessage) -> ForeignMessage:
+    return replace(message, alarms=tuple(alarm for alarm in message.alarms if not alarm.is_press))
+
+
 def _at_us(sent_at: datetime | None, received_us: int) -> int:
-    return received_us if sent_at is None else to_micros(sent_at)
+    """When it was said, by a clock that tells a time that SenML can name, or by ours."""
+    if sent_at is None:
+        return received_us
+    at_us = to_micros(sent_at)
+    return at_us if RELATIVE_BELOW_US <= at_us < LATEST_US else received_us

@@ -2,7 +2,8 @@
 
     on_packet ──> handler ──> Batch ──(40 ms)──> one transaction ──on disk──> PUBACK of all of them
 
-Read ``ReadingIntake.run``: that is all of it. What a packet says is its handler's (``gateway.reading.lanes``).
+Read ``ReadingIntake.run``: that is all of it. What a packet says is its handler's
+(``gateway.reading.lanes``).
 """
 
 import asyncio
@@ -130,7 +131,7 @@ class ReadingIntake:
         await self._commit(session)
 
     async def look(self) -> None:
-        """Ask rules about what did not arrive, and note last values though nothing arrives, until cancelled."""
+        """Ask rules about what did not arrive, and note last values all the same, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_EVERY.total_seconds())
             self._rulings.look(to_micros(self._clock.now()))
@@ -152,7 +153,7 @@ class ReadingIntake:
         self._recent.add(committed.columns, number=committed.number)
         self._noting.committed(committed.number)
         self._register.committed(batch.new_series)
-        for late in committed.columns.where(slice(len(batch.series), None)).rows():
+        for late in committed.late.rows():
             self._states.note(*late)
         session.acknowledge(committed.packet_ids[skipped:], connection=connection)
         self._on_committed(committed)

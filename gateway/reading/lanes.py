@@ -11,18 +11,17 @@ from devices.codecs import senml
 from devices.codecs.errors import PayloadError
 from gateway.reading.foreign import ForeignLane
 from services.readings.batch import Batch
-from services.readings.register import KNOWN_LIMIT, Known, Register
-from services.readings.taking import Taking
+from services.readings.register import Known, Register
+from services.readings.taking import Taking, refuse
 
 
 class Lanes:
-    """Chooses by the topic. Remembers which device a topic means."""
+    """Chooses by the topic."""
 
     def __init__(self, *, register: Register, taking: Taking, foreign: ForeignLane) -> None:
         self._register = register
         self._taking = taking
         self._foreign = foreign
-        self._by_topic: dict[str, Known] = {}
 
     def handle(self, batch: Batch, topic: str, payload: bytes, received_us: int, marks: int) -> None:
         """Put what a packet says into the batch.
@@ -30,14 +29,18 @@ class Lanes:
         Raises:
             PayloadError, NotAdmittedError: It cannot be taken; says why.
         """
-        known = self._by_topic.get(topic)
+        known = self._register.by_topic.get(topic)
         if known is None or known.is_stale:
             if topic.startswith(topics.INTEGRATION_PREFIX):
                 is_retained = bool(marks & Mark.RETAINED)
                 self._foreign.handle(batch, topic, payload, received_us, is_retained=is_retained)
                 return
             known = self._find(topic)
-        values = senml.decode(payload, received_us=received_us)
+        try:
+            values = senml.decode(payload, received_us=received_us)
+        except PayloadError as error:
+            refuse(batch, topic, payload, error.reason, home_id=known.device.home_id)
+            return
         self._taking.take(batch, known, values, received_us=received_us, topic=topic, payload=payload)
 
     def _find(self, topic: str) -> Known:
@@ -46,7 +49,5 @@ class Lanes:
         except TopicError as error:
             raise PayloadError(str(error)) from error
         known = self._register.known(parsed.client_id, parsed.device_id)
-        if len(self._by_topic) >= KNOWN_LIMIT:
-            self._by_topic.clear()
-        self._by_topic[topic] = known
+        self._register.by_topic[topic] = known  # as many as the register remembers, which forgets them
         return known

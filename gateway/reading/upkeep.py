@@ -16,12 +16,12 @@ import structlog
 
 from gateway.data_folder import DataFolder
 from gateway.export.cursors import exported_to
-from gateway.handovers import TAKEN_TO
+from gateway.handovers import how_far
 from services.domain.clock import Clock
 from services.readings.register import Register
 from services.readings.rulings import Rulings
 from services.readings.states import SeriesStates
-from services.readings.upkeep.erase import erase
+from services.readings.upkeep.erase import Erased, Eraser
 from services.readings.upkeep.expire import Retention, expire
 from services.readings.upkeep.flush import flush
 from services.readings.upkeep.merge import merge_days, merge_flushes
@@ -79,52 +79,62 @@ class Upkeep:
         self._retention = retention
         self._clock = clock
         self._flushed_s = self._expired_s = time.monotonic()
+        self._eraser = Eraser(writer, reader, registry_reader, recent, clock=clock, forget=self._forget)
 
     async def run(self) -> None:
         """Do what is due, once a second, until cancelled."""
         while True:
             await asyncio.sleep(EVERY.total_seconds())
             await self._erase()
-            if self._is_flush_due():
-                await flush(self._writer, self._recent)
-                self._flushed_s = time.monotonic()
-                await merge_flushes(self._writer, self._reader)
+            if await self._flush_if_due():
+                await merge_flushes(self._writer, self._reader, between=self._between)
                 await self._merge_days()
             if time.monotonic() - self._expired_s > EXPIRE_EVERY.total_seconds():
                 self._expired_s = time.monotonic()
                 await self._expire()
             await self._drop()
 
-    def _is_flush_due(self) -> bool:
-        count = self._recent.count
+    async def _flush_if_due(self) -> bool:
+        """Flush what is much or old; rows without any reading are done with too, then."""
         is_old = time.monotonic() - self._flushed_s > FLUSH_AFTER.total_seconds()
-        return count >= FLUSH_READINGS or (count > 0 and is_old)
+        if self._recent.count < FLUSH_READINGS and not is_old:
+            return False
+        await flush(self._writer, self._recent)
+        self._flushed_s = time.monotonic()
+        return True
+
+    async def _between(self) -> None:
+        """What cannot wait for a long merge: memory must not fill up with what is not flushed."""
+        await self._flush_if_due()
 
     async def _merge_days(self) -> None:
         today = segments.day_of(to_micros(self._clock.now()))
-        await merge_days(self._writer, self._reader, today=today)
+        await merge_days(self._writer, self._reader, today=today, between=self._between)
 
     async def _expire(self) -> None:
         count = await expire(
-            self._writer, self._reader, self._registry_reader, self._retention, now=self._clock.now()
+            self._writer,
+            self._reader,
+            self._registry_reader,
+            self._recent,
+            retention=self._retention,
+            now=self._clock.now(),
+            between=self._between,
         )
         if count:
             _log.info("readings_expired", count=count)
 
     async def _erase(self) -> None:
         for asked in erasures.waiting(self._reader):
-            count, series_ids = await erase(
-                self._writer,
-                self._reader,
-                self._recent,
-                home_id=asked.home_id,
-                position_id=asked.position_id,
-            )
-            self._states.forget(series_ids)
-            self._register.forget_homes({asked.home_id})
-            now = self._clock.now()
-            await self._writer.write(partial(erasures.done, id_=asked.id, count=count, at=now))
-            _log.info("readings_erased", count=count, erasure=asked.id)
+            if await self._eraser.erase(asked):
+                done = erasures.get(self._reader, asked.id)
+                _log.info("readings_erased", count=done.count if done else 0, erasure=asked.id)
+
+    def _forget(self, erased: Erased) -> None:
+        self._states.forget(erased.series_ids)
+        for position_id in erased.position_ids:
+            self._rulings.forget(position_id)
+        self._register.forget_homes({erased.home_id})
 
     async def _drop(self) -> None:
         """Delete a little of what is no longer needed."""
@@ -132,11 +142,12 @@ class Upkeep:
             if not await self._writer.write(partial(segments.drop_pages, limit=PAGES_PER_STEP)):
                 break
         flushed_to = events.counter(self._reader, journal.FLUSHED_TO)
+        noted_to = events.counter(self._reader, journal.NOTED_TO)
         newest = journal.newest(self._reader)
         droppable = min(
-            flushed_to, max(exported_to(self._folder), newest - JOURNAL_LIMIT), newest - KEPT_ROWS
+            flushed_to, noted_to, max(exported_to(self._folder), newest - JOURNAL_LIMIT), newest - KEPT_ROWS
         )
         while await self._writer.write(partial(journal.drop, up_to=droppable, limit=ROWS_PER_STEP)):
             pass
-        taken_to = events.counter(self._registry_reader, TAKEN_TO)
+        taken_to = how_far(self._registry_reader, self._reader)
         await self._writer.write(partial(handovers.drop, up_to=taken_to, limit=ROWS_PER_STEP))

@@ -22,7 +22,7 @@ from services.store import events
 from services.store.connection import Connection
 from services.store.readings import handovers, journal, marks, unknown
 from services.store.readings import series as series_rows
-from services.store.readings.columns import Columns, columns_of, joined
+from services.store.readings.columns import NONE, Columns, columns_of, joined
 from services.store.readings.journal import Packets
 from services.store.readings.recent import Key, Recent, keys_in_segments
 
@@ -60,6 +60,8 @@ class Committed:
     number: int
     """Of the journal's row."""
     columns: Columns
+    late: Columns
+    """Those of them that were in doubt."""
     packet_ids: NDArray[np.uint16]
 
 
@@ -103,7 +105,9 @@ class Batch:
         """Store everything, in the caller's transaction. May be run twice before it is committed."""
         for series in self.new_series:
             series_rows.add(connection, series)
-        columns, packs_known = self._settled(connection, recent)
+        certain = recent.not_erased(columns_of(self.series, self.at, self.received_at, self.value))
+        late, packs_known = self._settled(connection, recent, certain)
+        columns = joined([certain, late])
         packets = Packets(
             ids=np.array(self.packet_ids, np.uint16), sums=np.array(self.packet_sums, np.uint32)
         )
@@ -127,13 +131,12 @@ class Batch:
                 messages=stranger.messages,
                 at=now,
             )
-        return Committed(number=number, columns=columns, packet_ids=packets.ids)
+        return Committed(number=number, columns=columns, late=late, packet_ids=packets.ids)
 
-    def _settled(self, connection: Connection, recent: Recent) -> tuple[Columns, int]:
-        """The readings to store, the doubtful ones that are new among them, and how many packs were known."""
-        certain = columns_of(self.series, self.at, self.received_at, self.value)
+    def _settled(self, connection: Connection, recent: Recent, certain: Columns) -> tuple[Columns, int]:
+        """The doubtful readings that are new, and how many packs were known."""
         if not self.doubtful:
-            return certain, 0
+            return NONE, 0
         fresh = self._fresh(connection, recent, certain)
         new_packs = {item.pack for item in fresh}
         packs_known = sum(
@@ -145,12 +148,12 @@ class Batch:
             [item.received_at for item in fresh],
             [item.value for item in fresh],
         )
-        return joined([certain, late]), packs_known
+        return recent.not_erased(late), packs_known
 
     def _fresh(self, connection: Connection, recent: Recent, certain: Columns) -> list[Doubtful]:
         keys = {(item.series, item.at) for item in self.doubtful}
         here = set(zip(certain.series.tolist(), certain.at.tolist(), strict=True))
-        known = (recent.keys_of({series for series, _ in keys}) | here) & keys
+        known = recent.known(keys) | (here & keys)
         known |= keys_in_segments(connection, keys - known)
         fresh = []
         for item in self.doubtful:

@@ -4,9 +4,11 @@
     behind us, and never up to date          wrong after a quarter of an hour in which no pack was newer
     behind us for a moment                   a home that was cut off sends what it has kept: not wrong
 
-Pure. Only packs that are more than five minutes off, or from a device that was, come here.
+While it is wrong, what the device measures counts for its rules from our clock: a leak under a sensor whose
+clock stands in 1999 is a leak now.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -42,6 +44,42 @@ class ClockState:
 
 
 RIGHT: Final = ClockState()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockChange:
+    """What is thought of a clock now, and what was before."""
+
+    before: ClockState
+    after: ClockState
+
+
+class Clocks:
+    """What is thought of the clocks of all devices. Only those that are not right take room."""
+
+    def __init__(self, stored: Mapping[str, str]) -> None:
+        """Start from what an earlier run kept: texts by device."""
+        self._states = {device_id: clock_of(text) for device_id, text in stored.items()}
+
+    def is_wrong(self, device_id: str) -> bool:
+        """Whether a device's clock cannot be believed."""
+        state = self._states.get(device_id)
+        return state is not None and state.phase is ClockPhase.WRONG
+
+    def after_pack(self, device_id: str, *, newest_at_us: int, received_us: int) -> ClockChange | None:
+        """Judge a clock by a pack, as of ``after_pack`` below; None: nothing new."""
+        before = self._states.get(device_id)
+        if before is None and -TOLERANCE_MICROS <= received_us - newest_at_us <= TOLERANCE_MICROS:
+            return None
+        before = before or RIGHT
+        after = after_pack(before, newest_at_us=newest_at_us, received_us=received_us)
+        if after == before:
+            return None
+        if after.phase:
+            self._states[device_id] = after
+        else:
+            del self._states[device_id]
+        return ClockChange(before=before, after=after)
 
 
 def clock_of(text: str) -> ClockState:

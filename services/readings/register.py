@@ -17,13 +17,13 @@ from devices.profiles import Profile, Profiles
 from services import home_rules
 from services.admission import admit
 from services.domain.homes import Device
+from services.domain.ids import PositionId
 from services.domain.readings import Series, SeriesId
-from services.readings.clocks import ClockState, clock_of
 from services.readings.rules import Last, watches
 from services.readings.rulings import Ruling, Rulings
 from services.readings.states import NEVER, SeriesStates
+from services.store import status
 from services.store.connection import Connection
-from services.store.readings import marks
 from services.store.readings import series as rows
 
 KNOWN_LIMIT: Final = 400_000
@@ -58,9 +58,8 @@ class Known:
     """By ``Measure.index``; 0: nothing was measured yet."""
     ruling: Ruling | None
     """The rules of its position."""
-    clock: ClockState
     silent_us: int
-    """After a silence of this length its next reading is news."""
+    """After a silence of this length its next reading may be news."""
     is_stale: bool = False
     """Something of its home has changed: look again."""
     told: dict[str, float | bool] = field(default_factory=dict)
@@ -104,6 +103,8 @@ class Register:
         self._known: dict[tuple[str, str], Known] = {}
         self._by_home: dict[str, list[Known]] = {}
         self._uncommitted: dict[tuple[str, str], int] = {}
+        self.by_topic: dict[str, Known] = {}
+        """The short cut of whoever has asked for a device by its topic; forgotten with the rest."""
 
     def known(self, client_id: str, device_id: str) -> Known:
         """The device that a message speaks for.
@@ -125,9 +126,12 @@ class Register:
         return self._remember(("", device.id), device)
 
     def new_series(self, known: Known, measure: Measure) -> Series:
-        """A series for what a position measures for the first time; it must be stored."""
+        """A series for what was not measured here when the device was met; it must be stored.
+
+        It may be there by now: a device can be known through two clients.
+        """
         key = (known.device.position_id, measure.name)
-        series_id = self._uncommitted.get(key) or self._states.add()
+        series_id = self._uncommitted.get(key) or self._stored_id(*key) or self._states.add()
         self._uncommitted[key] = known.series_ids[measure.index] = series_id
         return Series(
             id=SeriesId(series_id),
@@ -159,6 +163,11 @@ class Register:
                 known.is_stale = True
         self._known.clear()
         self._by_home.clear()
+        self.by_topic.clear()
+
+    def is_missed(self, known: Known) -> bool:
+        """Whether the alarm path waits to hear of a device: it never has, or calls it silent."""
+        return status.is_missed(self._registry, known.device.id)
 
     def _remember(self, key: tuple[str, str], device: Device) -> Known:
         if len(self._known) >= KNOWN_LIMIT:
@@ -177,7 +186,6 @@ class Register:
             measures=measures,
             series_ids=series_ids,
             ruling=self._ruling(device, profile, {m.name: series_ids[m.index] for m in measures.values()}),
-            clock=clock_of(marks.clock(self._readings, device.id)),
             silent_us=profile.heartbeat.silent_after // timedelta(microseconds=1),
         )
 
@@ -188,12 +196,18 @@ class Register:
                 ids[name] = uncommitted
         return [ids.get(measure.name, 0) for measure in measures.values()]
 
+    def _stored_id(self, position_id: PositionId, name: str) -> int:
+        found = rows.of_position(self._readings, position_id)
+        return next((int(item.id) for item in found if item.name == name), 0)
+
     def _ruling(self, device: Device, profile: Profile, ids: Mapping[str, int]) -> Ruling | None:
         own = home_rules.of_home(self._registry, device.home_id)
         rules = home_rules.rules_for(profile, own, device.position_id)
         latest = {
             name: Last(
-                self._states.last_value[id_], self._states.last_at[id_], self._states.last_received_at[id_]
+                self._states.last_value[id_],
+                self._states.last_counts_from(id_),
+                self._states.last_received_at[id_],
             )
             for name, id_ in ids.items()
             if id_ and self._states.last_at[id_] != NEVER

@@ -67,6 +67,8 @@ class Rulings:
                 self._states.setdefault(key[0], {})[key[1]] = state
         self._rulings: dict[str, Ruling] = {}
         self._due: list[tuple[int, str, str]] = []
+        self._due_at: dict[Key, int] = {}
+        """The one moment at which each rule is asked next; others of it in the heap are passed over."""
         self._listening_since_us = listening_since_us
         self.changed: dict[Key, str] = {}
         """States that differ from what is stored, as text; empty: quiet."""
@@ -75,8 +77,8 @@ class Rulings:
 
     @property
     def positions_under_way(self) -> set[str]:
-        """Where a rule was pending or active in the earlier run."""
-        return set(self._states)
+        """Where a rule is pending or active."""
+        return {position_id for position_id in self._states if self.is_under_way(position_id)}
 
     def put(
         self, position_id: PositionId, device_id: str, watches: Iterable[Watch], latest: Mapping[str, Last]
@@ -98,14 +100,13 @@ class Rulings:
         for watch in named.values():
             for name in watch.readings:
                 by_reading[name] = (*by_reading.get(name, ()), watch)
-        known = self._rulings.get(position_id)
-        ruling = Ruling(
-            device_id=device_id,
-            watches=named,
-            by_reading=by_reading,
-            latest={**latest, **(known.latest if known else {})},
-        )
-        self._rulings[position_id] = ruling
+        ruling = self._rulings.get(position_id)
+        if ruling is None:
+            ruling = Ruling(device_id=device_id, watches=named, by_reading=by_reading)
+            self._rulings[position_id] = ruling
+        # one object for all that know the position: what one of them hears counts for the others
+        ruling.device_id, ruling.watches, ruling.by_reading = device_id, named, by_reading
+        ruling.latest = {**latest, **ruling.latest}
         for watch in named.values():
             self._await(watch, ruling, self._state(watch))
         return ruling
@@ -124,11 +125,16 @@ class Rulings:
                 after, crossing = rules.after_reading(watch, state, ruling.latest)
                 if after is not state or crossing is not None:
                     self._keep(watch, ruling, after, crossing)
+                elif watch.missing_us or state.phase is Phase.PENDING:
+                    self._await(watch, ruling, state)  # the first word of a device, or one after a gap
 
     def look(self, now_us: int) -> None:
         """Ask the rules that something is due for by now."""
         while self._due and self._due[0][0] <= now_us:
-            _due_us, position_id, name = heapq.heappop(self._due)
+            due_us, position_id, name = heapq.heappop(self._due)
+            if self._due_at.get((position_id, name)) != due_us:
+                continue
+            del self._due_at[position_id, name]
             ruling = self._rulings.get(position_id)
             if ruling is None or name not in ruling.watches:
                 continue
@@ -148,10 +154,23 @@ class Rulings:
         found, self.found = self.found, []
         return changed, found
 
+    def is_under_way(self, position_id: str) -> bool:
+        """Whether a rule is pending or active there."""
+        return bool(self._states.get(position_id))
+
+    def rest(self, position_id: str, device_id: str) -> None:
+        """This device is heard no more: nothing that was not said is held against it."""
+        ruling = self._rulings.get(position_id)
+        if ruling is not None and ruling.device_id == device_id:
+            del self._rulings[position_id]
+
     def forget(self, position_id: str) -> None:
-        """A position is erased."""
-        self._rulings.pop(position_id, None)
-        self._states.pop(position_id, None)
+        """A position is erased: nothing goes on from what was measured there, and its alarms end."""
+        ruling = self._rulings.pop(position_id, None)
+        if ruling is not None:
+            self._end_what_is_gone(PositionId(position_id), ruling.device_id, {})
+        for name in self._states.pop(position_id, {}):
+            self.changed.pop((position_id, name), None)
 
     def _state(self, watch: Watch) -> RuleState:
         return self._states.get(watch.position_id, _NOTHING).get(watch.rule.name, QUIET)
@@ -170,8 +189,11 @@ class Rulings:
 
     def _await(self, watch: Watch, ruling: Ruling, state: RuleState) -> None:
         due = rules.due_at_us(watch, state, ruling.latest, listening_since_us=self._listening_since_us)
-        if due is not None:
-            heapq.heappush(self._due, (due, watch.position_id, watch.rule.name))
+        key = (watch.position_id, watch.rule.name)
+        if due is None or due >= self._due_at.get(key, due + 1):
+            return  # a later moment is found when the earlier one has come
+        self._due_at[key] = due
+        heapq.heappush(self._due, (due, *key))
 
     def _end_what_is_gone(self, position_id: PositionId, device_id: str, named: Mapping[str, Watch]) -> None:
         states = self._states.get(position_id, {})

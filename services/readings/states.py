@@ -32,11 +32,16 @@ class SeriesStates:
         self.last_value = array("d", [0.0]) * size
         self._ahead_at: dict[int, int] = {}
         """The newest time of the few whose clock was ahead."""
+        self._loaded_to = newest_id
+        """Of the series up to here nobody remembers what an earlier run saw ahead: it has to be looked up."""
         self.changed: set[int] = set()
         """Series whose last reading is not noted in the store yet."""
         for series_id, at, received_at, value in last:
             self.note(series_id, at, received_at, value)
+            # where the last one's clock was ahead, there is nothing right that is newer than its receipt
+            self.newest_at[series_id] = self.last_counts_from(series_id)
         self.changed.clear()
+        self._ahead_at.clear()
 
     def add(self) -> int:
         """Make room for one more series; returns its id."""
@@ -47,7 +52,7 @@ class SeriesStates:
 
     def is_ahead_of_all(self, series_id: int, at: int) -> bool:
         """Of a reading whose clock is ahead: whether it is newer than all of that kind before it."""
-        return at > self._ahead_at.get(series_id, NEVER)
+        return series_id > self._loaded_to and at > self._ahead_at.get(series_id, NEVER)
 
     def note(self, series_id: int, at: int, received_at: int, value: float) -> None:
         """Remember a reading that is stored."""
@@ -57,7 +62,11 @@ class SeriesStates:
             counts_from = received_at
         elif at > self.newest_at[series_id]:
             self.newest_at[series_id] = at
-        if counts_from >= self.last_counts_from(series_id):
+        last_from = self.last_counts_from(series_id)
+        if counts_from > last_from or (
+            counts_from == last_from
+            and (received_at, at) >= (self.last_received_at[series_id], self.last_at[series_id])
+        ):
             self.last_at[series_id] = at
             self.last_received_at[series_id] = received_at
             self.last_value[series_id] = value

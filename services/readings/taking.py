@@ -7,15 +7,17 @@
 A value that cannot be right is set aside alone; what else its message says is taken.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from devices.codecs.senml import Measured
 from devices.kinds import HomeId
+from devices.messages import AlarmSignal
 from devices.profiles.units import in_primary
 from services.readings.batch import Batch, Doubtful, SetAside
-from services.readings.clocks import ClockPhase, ClockState, after_pack
+from services.readings.clocks import ClockChange, ClockPhase, Clocks
+from services.readings.conditions import is_sign_of_life_due
 from services.readings.handover import Heard, Said
 from services.readings.register import Known, Measure, Register
 from services.readings.rulings import Rulings
@@ -31,16 +33,17 @@ REASONS_NAMED: Final = 3
 class Taking:
     """Decides about values, one message at a time."""
 
-    def __init__(self, *, register: Register, states: SeriesStates, rulings: Rulings) -> None:
+    def __init__(self, *, register: Register, states: SeriesStates, rulings: Rulings, clocks: Clocks) -> None:
         self._register = register
         self._states = states
         self._rulings = rulings
+        self._clocks = clocks
 
     def take(
         self,
         batch: Batch,
         known: Known,
-        values: Iterable[Measured],
+        values: Sequence[Measured],
         *,
         received_us: int,
         topic: str,
@@ -51,55 +54,44 @@ class Taking:
         Args:
             batch: What the next commit will hold.
             known: The device that they are said of.
-            values: In order of time.
+            values: At least one, in order of time.
             received_us: Our clock, microseconds since 1970.
             topic: Where the message came, and
             payload: what it was: kept when some of it is set aside.
         """
-        progress = _Progress(number=batch.packs, certain=len(batch.series))
+        newest_us = values[-1].at_us
+        pack = _Pack(
+            number=batch.packs,
+            certain=len(batch.series),
+            newest_us=newest_us,
+            received_us=received_us,
+            silent_us=known.silent_us,
+            is_clock_wrong=self._judge_clock(batch, known, newest_us, received_us),
+        )
         for item in values:
             measure = known.measure(item.name)
             value = _fitting(item, measure)
             if value is None or measure is None:
-                progress.refused.append(_why_not(known, item, measure))
-            else:
-                series_id = known.series_ids[measure.index] or self._new_series(batch, known, measure)
-                self._put(batch, known, progress, series_id, item.at_us, received_us, value)
-                if progress.is_certain and known.ruling is not None:
-                    self._rulings.heard(known.ruling, measure.name, value, item.at_us, received_us)
-                    progress.judged.append(measure.name)
+                pack.refused.append(_why_not(known, item, measure))
+                continue
+            series_id = known.series_ids[measure.index] or self._new_series(batch, known, measure)
+            is_certain = self._put(batch, pack, series_id, item.at_us, value)
+            if known.ruling is not None and (is_certain or pack.is_clock_wrong):
+                self._rulings.heard(
+                    known.ruling, measure.name, value, pack.counted_us(item.at_us), received_us
+                )
+                pack.judged.append(measure.name)
         batch.packs += 1
-        if progress.judged and known.ruling is not None:
-            self._rulings.judge(known.ruling, progress.judged)
-        if progress.has_doubtful:
-            has_others = len(batch.series) > progress.certain or bool(progress.refused)
-            batch.packs_in_doubt[progress.number] = has_others
-        if progress.refused:
-            _set_aside(batch, known, progress, topic=topic, payload=payload)
-        if progress.was_silent:
-            batch.handovers.append(Heard(device_id=known.device.id))
-        if progress.newest_at:
-            _note_clock(batch, known, progress.newest_at, received_us)
+        self._conclude(batch, known, pack, topic=topic, payload=payload)
 
-    def _put(
-        self,
-        batch: Batch,
-        known: Known,
-        progress: "_Progress",
-        series_id: int,
-        at: int,
-        received_us: int,
-        value: float,
-    ) -> None:
-        """Put one value among the certain or the doubtful ones."""
-        states = self._states
-        progress.newest_at = at
-        if received_us - states.last_received_at[series_id] > known.silent_us:
-            progress.was_silent = True
+    def _put(self, batch: Batch, pack: "_Pack", series_id: int, at: int, value: float) -> bool:
+        """Put one value among the certain or the doubtful ones; returns whether it is certain."""
+        states, received_us = self._states, pack.received_us
+        if received_us - states.last_received_at[series_id] > pack.silent_us:
+            pack.was_silent = True
         is_new = at > states.newest_at[series_id]
         if is_new and at > received_us + CLOCK_TOLERANCE_MICROS:
             is_new = states.is_ahead_of_all(series_id, at)
-        progress.is_certain = is_new
         if is_new:
             states.note(series_id, at, received_us, value)
             batch.series.append(series_id)
@@ -107,29 +99,52 @@ class Taking:
             batch.received_at.append(received_us)
             batch.value.append(value)
         else:
-            progress.has_doubtful = True
+            pack.has_doubtful = True
             batch.doubtful.append(
-                Doubtful(pack=progress.number, series=series_id, at=at, received_at=received_us, value=value)
+                Doubtful(pack=pack.number, series=series_id, at=at, received_at=received_us, value=value)
             )
+        return is_new
 
     def _new_series(self, batch: Batch, known: Known, measure: Measure) -> int:
         series = self._register.new_series(known, measure)
         batch.new_series.append(series)
         return series.id
 
+    def _judge_clock(self, batch: Batch, known: Known, newest_us: int, received_us: int) -> bool:
+        """See whether the device's clock can be believed; returns whether it cannot."""
+        device_id = known.device.id
+        change = self._clocks.after_pack(device_id, newest_at_us=newest_us, received_us=received_us)
+        if change is None:
+            return self._clocks.is_wrong(device_id)
+        batch.clocks[device_id] = change.after.as_text()
+        is_wrong, was_wrong = (state.phase is ClockPhase.WRONG for state in (change.after, change.before))
+        if is_wrong != was_wrong:
+            ahead_us = newest_us - received_us
+            batch.handovers.append(_clock_said(device_id, change, ahead_us=ahead_us, at_us=received_us))
+        return is_wrong
 
-def _note_clock(batch: Batch, known: Known, newest_at: int, received_us: int) -> None:
-    """See whether the device's clock can be believed."""
-    off_us = received_us - newest_at
-    if -CLOCK_TOLERANCE_MICROS <= off_us <= CLOCK_TOLERANCE_MICROS and not known.clock.phase:
-        return
-    before = known.clock
-    known.clock = after_pack(before, newest_at_us=newest_at, received_us=received_us)
-    if known.clock != before:
-        batch.clocks[known.device.id] = known.clock.as_text()
-    is_wrong, was_wrong = (state.phase is ClockPhase.WRONG for state in (known.clock, before))
-    if is_wrong != was_wrong:
-        batch.handovers.append(_clock_said(known, before, off_us=off_us, received_us=received_us))
+    def _conclude(self, batch: Batch, known: Known, pack: "_Pack", *, topic: str, payload: bytes) -> None:
+        """Do what follows from a whole message."""
+        if pack.judged and known.ruling is not None:
+            self._rulings.judge(known.ruling, pack.judged)
+        if pack.has_doubtful:
+            has_others = len(batch.series) > pack.certain or bool(pack.refused)
+            batch.packs_in_doubt[pack.number] = has_others
+        if pack.refused:
+            _set_aside(batch, known, pack, topic=topic, payload=payload)
+        if self._is_news(known, pack):
+            batch.handovers.append(Heard(device_id=known.device.id))
+
+    def _is_news(self, known: Known, pack: "_Pack") -> bool:
+        """Whether the alarm path should hear that the device lives.
+
+        It looks at the last readings itself before it calls a device silent, so after a time in which
+        the hub was away it need not be told of everybody. It cannot see a device whose clock is behind:
+        what that says now is older than its last reading.
+        """
+        if pack.is_clock_wrong and pack.newest_us < pack.received_us:
+            return is_sign_of_life_due(known, received_us=pack.received_us)
+        return pack.was_silent and self._register.is_missed(known)
 
 
 def refuse(batch: Batch, topic: str, payload: bytes, reason: str, *, home_id: HomeId | None = None) -> None:
@@ -141,20 +156,28 @@ def refuse(batch: Batch, topic: str, payload: bytes, reason: str, *, home_id: Ho
 
 
 @dataclass(slots=True, kw_only=True)
-class _Progress:
-    """How far one message has come."""
+class _Pack:
+    """One message, and how far it has come."""
 
     number: int
-    """Of the pack in its batch."""
+    """In its batch."""
     certain: int
     """Readings in the batch before it."""
-    newest_at: int = 0
-    is_certain: bool = False
-    """Of the value that was put last."""
+    newest_us: int
+    """By the device's clock."""
+    received_us: int
+    silent_us: int
+    is_clock_wrong: bool
     has_doubtful: bool = False
     was_silent: bool = False
     refused: list[str] = field(default_factory=list)
     judged: list[str] = field(default_factory=list)
+
+    def counted_us(self, at_us: int) -> int:
+        """When a value counts from for the rules: its own time, or ours where the clock is wrong."""
+        if not self.is_clock_wrong or abs(self.received_us - at_us) <= CLOCK_TOLERANCE_MICROS:
+            return at_us
+        return self.received_us - (self.newest_us - at_us)
 
 
 def _fitting(item: Measured, measure: Measure | None) -> float | None:
@@ -179,14 +202,14 @@ def _why_not(known: Known, item: Measured, measure: Measure | None) -> str:
     return f"{item.name}: {value:g} {measure.unit}; right would be {measure.low:g} to {measure.high:g}"
 
 
-def _set_aside(batch: Batch, known: Known, progress: _Progress, *, topic: str, payload: bytes) -> None:
-    batch.values_refused += len(progress.refused)
-    is_whole = not progress.has_doubtful and len(batch.series) == progress.certain
+def _set_aside(batch: Batch, known: Known, pack: _Pack, *, topic: str, payload: bytes) -> None:
+    batch.values_refused += len(pack.refused)
+    is_whole = not pack.has_doubtful and len(batch.series) == pack.certain
     aside = SetAside(
         topic=topic,
         payload=payload,
         home_id=known.device.home_id,
-        reason=_listed(progress.refused),
+        reason=_listed(pack.refused),
         is_whole=is_whole,
     )
     batch.set_aside.append(aside)
@@ -198,17 +221,17 @@ def _listed(reasons: list[str]) -> str:
     return f"{named}; and {more} more" if more > 0 else named
 
 
-def _clock_said(known: Known, before: ClockState, *, off_us: int, received_us: int) -> Said:
-    is_wrong = known.clock.phase is ClockPhase.WRONG
-    since_us = known.clock.since_us if is_wrong else before.since_us
-    minutes = abs(off_us) // 60_000_000
-    direction = "ahead" if off_us < 0 else "behind"
+def _clock_said(device_id: str, change: ClockChange, *, ahead_us: int, at_us: int) -> Said:
+    is_wrong = change.after.phase is ClockPhase.WRONG
+    since_us = change.after.since_us if is_wrong else change.before.since_us
+    signal = AlarmSignal.RAISED if is_wrong else AlarmSignal.CLEARED
+    minutes, direction = abs(ahead_us) // 60_000_000, "ahead" if ahead_us > 0 else "behind"
     return Said(
-        device_id=known.device.id,
-        id=f"clock:{since_us}:{'raised' if is_wrong else 'cleared'}",
+        device_id=device_id,
+        id=f"clock:{since_us}:{signal}",
         kind=CLOCK_KIND,
-        signal="raised" if is_wrong else "cleared",
-        at_us=received_us,
+        signal=signal,
+        at_us=at_us,
         text=f"its clock is {minutes} minutes {direction}" if is_wrong else "its clock is right again",
-        data={"off_seconds": -off_us // 1_000_000},
+        data={"off_seconds": round(ahead_us / 1_000_000)},
     )

@@ -1,7 +1,7 @@
 """What homes said, and what could not be read, as rows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -189,9 +189,18 @@ def quarantined(
     return [_quarantined(row) for row in rows]
 
 
-def forget_quarantined(connection: Connection, home_id: str) -> None:
-    """Delete what was set aside of a home."""
-    connection.run("DELETE FROM quarantine WHERE home_id = ?", home_id)
+def forget_quarantined(
+    connection: Connection, *, home_id: str, client_ids: Collection[str], limit: int
+) -> int:
+    """Delete what was set aside of a home, or of who sends for it, some at a time; returns how many went."""
+    marks = ", ".join("?" * len(client_ids))
+    return connection.run(
+        f"""DELETE FROM quarantine WHERE id IN (
+                SELECT id FROM quarantine WHERE home_id = ? OR client_id IN ({marks}) LIMIT ?)""",
+        home_id,
+        *client_ids,
+        limit,
+    )
 
 
 def count(connection: Connection, *names: str) -> None:

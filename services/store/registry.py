@@ -203,6 +203,31 @@ def grants(
     return [_grant(row) for row in rows]
 
 
+def homes_granted_to(
+    connection: Connection, organisation_id: str, *, at: datetime, first: str, limit: int
+) -> list[str]:
+    """The homes of which an organisation may know anything at a moment, by id.
+
+    Args:
+        connection: The registry.
+        organisation_id: Who may know.
+        at: The moment.
+        first: Only this home and those behind it.
+        limit: At most so many.
+    """
+    rows = connection.rows(
+        """SELECT DISTINCT home_id FROM grants
+           WHERE organisation_id = ? AND home_id >= ? AND (revoked_at IS NULL OR revoked_at > ?)
+               AND valid_from <= ? AND (valid_until IS NULL OR valid_until > ?)
+           ORDER BY home_id LIMIT ?""",
+        organisation_id,
+        first,
+        *[to_micros(at)] * 3,
+        limit,
+    )
+    return [str(row[0]) for row in rows]
+
+
 def revoke_grant(connection: Connection, grant_id: str, at: datetime) -> None:
     """End a grant now. A grant that was ended keeps its first end."""
     connection.run(

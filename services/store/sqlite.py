@@ -20,6 +20,8 @@ BUSY_PAUSE_SECONDS: Final = 0.001
 """How often, for some fifteen seconds, a writer asks whether another process's transaction is over.
 SQLite's own handler asks ten times a second and never meets the short gaps that a busy writer leaves."""
 
+EMPTY_WITHIN_MILLISECONDS: Final = 20
+
 STATEMENT_CACHE: Final = 256
 OLDEST_SAFE_SQLITE: Final = (3, 51, 3)
 
@@ -108,6 +110,15 @@ class SqliteConnection:
             self._roll_back()
             raise
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See one state of the file inside the block; to be left soon, the log grows meanwhile."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("COMMIT")
+
     def data_version(self) -> int:
         """Changes whenever another connection has committed (SQLite's ``PRAGMA data_version``)."""
         row = self.row("PRAGMA data_version")
@@ -116,6 +127,18 @@ class SqliteConnection:
     def checkpoint(self) -> None:
         """Move what is in the write-ahead log into the file, without making any writer wait."""
         self.rows("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def empty_log(self) -> bool:
+        """Move all of the write-ahead log into the file and cut it to nothing; False: others are in the way.
+
+        Writers wait meanwhile, so call ``checkpoint`` first, and it gives up soon.
+        """
+        self._connection.set_busy_timeout(EMPTY_WITHIN_MILLISECONDS)
+        try:
+            row = self.row("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self._connection.set_busy_handler(_wait_for_the_other)
+        return row is not None and row[0] == 0
 
     def run_script(self, script: str) -> None:
         """Run the statements of one migration."""

@@ -64,6 +64,12 @@ def set_silent(connection: Connection, device_id: str, *, is_silent: bool) -> No
     connection.run("UPDATE device_status SET is_silent = ? WHERE device_id = ?", int(is_silent), device_id)
 
 
+def is_missed(connection: Connection, device_id: str) -> bool:
+    """Whether a device was never heard, or counts as silent."""
+    row = connection.row("SELECT is_silent FROM device_status WHERE device_id = ?", device_id)
+    return row is None or bool(row[0])
+
+
 def of_device(connection: Connection, device_id: str) -> DeviceStatus | None:
     """The last that is known of a device; None when it was never heard."""
     row = connection.row(

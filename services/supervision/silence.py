@@ -4,6 +4,8 @@ A device is watched from the first time it is heard. Time in which the hub itsel
 count against anybody, so a restart never calls a whole city silent.
 """
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -40,6 +42,15 @@ def still_here(connection: Connection, *, now: datetime) -> None:
     events.set_counter(connection, ALIVE, to_micros(now))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overdue:
+    """Devices that should have been heard by now."""
+
+    devices: Sequence[Device]
+    spoken_at: Mapping[DeviceId, datetime]
+    """Those of them that have sent readings, which are kept elsewhere, and when the last came."""
+
+
 def overdue(connection: Connection, *, now: datetime) -> list[Device]:
     """Devices that the next ``look`` would call silent."""
     found = (
@@ -55,9 +66,24 @@ def heard_elsewhere(connection: Connection, device: Device, *, profiles: Profile
         heard(connection, device, profile=profiles[device.profile], now=at)
 
 
-def look(connection: Connection, *, profiles: Profiles, now: datetime) -> int:
-    """Raise ``technical.silent`` for every device that is overdue; returns how many there were."""
+def look(
+    connection: Connection,
+    *,
+    profiles: Profiles,
+    now: datetime,
+    among: Collection[DeviceId] | None = None,
+) -> int:
+    """Raise ``technical.silent`` for every device that is overdue; returns how many there were.
+
+    Args:
+        connection: The caller's transaction.
+        profiles: How long a silence each device may keep.
+        now: The moment.
+        among: Only these, of which it is known that they have not spoken elsewhere; None: any.
+    """
     overdue = status.silent(connection, now, limit=DEVICES_PER_TURN)
+    if among is not None:
+        overdue = [device_id for device_id in overdue if device_id in among]
     for device_id in overdue:
         work = partial(_raise, connection, device_id, profiles=profiles, now=now)
         if not apart(connection, "silent device", device_id, work):

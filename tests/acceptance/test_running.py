@@ -1,5 +1,6 @@
 """The product as it runs: started once, stopped cleanly, and put right again after whatever is done to it."""
 
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 from tests.acceptance.conftest import ProductFactory, with_faults
 from tests.acceptance.peers import Home
 from tests.acceptance.town import Town
-from tests.support.product import PROGRAM, Product, wait_until
+from tests.support.product import Product, wait_until
 
 STOPS_WITHIN_SECONDS = 10.0
 ORPHANS_END_WITHIN_SECONDS = 5.0
@@ -191,9 +192,16 @@ def has_stalled(home: Home) -> bool:
 
 
 def test_the_demo_runs_for_as_long_as_it_is_told_and_ends_with_zero(tmp_path: Path) -> None:
-    command = [str(PROGRAM), "demo", "--for", "5", "--data", str(tmp_path / "demo")]
+    product = Product(tmp_path / "demo")
 
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = product.cli("demo", "--for", "8", within_seconds=60)
 
     assert done.returncode == 0, done.stderr
-    assert Product(tmp_path / "demo").running() == []
+    assert product.running() == []
+    assert "-t 'care/bostadsbolaget/reading'" in done.stdout
+    plot = "reading plot --home h-0003 --position 'humidity meter, basement' --name humidity --since 10m"
+    assert f"{plot} --data {product.folder}" in done.stdout
+    summary = done.stdout.splitlines()[-1]
+    assert re.search(r"[1-9]\d* readings shared, [1-9]\d* readings stored", summary), summary
+    assert product.ask("quarantine", "list") == []
+    assert product.ask("reading", "now", "--name", "humidity")

@@ -1,6 +1,6 @@
 """Runs every benchmark and prints one table.
 
-    python -m tests.benchmarks [NAME …]      latency, storm, growth, start
+    python -m tests.benchmarks [NAME …]      latency, storm, growth, start, readings, export
 
 Everything runs on this one machine, the load included. A limit that stands in the table is what the
 product promises; a figure beyond it is marked and makes the exit code 1.
@@ -17,7 +17,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import growth, latency, start, storm
+from tests.benchmarks import export, growth, latency, readings, start, storm
 from tests.benchmarks.figures import Figure
 
 BENCHMARKS: Final[dict[str, Callable[[Path], Iterable[Figure]]]] = {
@@ -25,6 +25,8 @@ BENCHMARKS: Final[dict[str, Callable[[Path], Iterable[Figure]]]] = {
     "storm": storm.measure,
     "growth": growth.measure,
     "start": start.measure,
+    "readings": readings.measure,
+    "export": export.measure,
 }
 
 

@@ -30,6 +30,7 @@ LONGEST_LINE: Final = 500
 MARKS: Final = {
     "alarm": "gateway.alarm_process",
     "reading": "gateway.reading_process",
+    "export": "gateway.export_process",
     "web": "gateway.web_process",
     "broker": "mosquitto",
 }

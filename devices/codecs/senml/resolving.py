@@ -95,7 +95,7 @@ class _Base:
 
     def _take_version(self, version: int, *, is_first: bool) -> None:
         if not (0 < version <= VERSION or version == VERSION | SECONDARY_UNITS_FEATURE):
-            reason = f"bver is {version}; right would be at most 10, or 26 (10 with secondary units)"
+            reason = f"bver is {version!s:.40}; right would be at most 10, or 26 (10 with secondary units)"
             raise PayloadError(reason)
         if not is_first and version != self.version:
             reason = (

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from services.readings.upkeep.pages import SegmentWriter
+from services.readings.upkeep.pages import SegmentWriter, finish
 from services.store import events
 from services.store.connection import Connection
 from services.store.readings import journal, segments
@@ -23,7 +23,7 @@ async def flush(writer: Writer, recent: Recent) -> None:
     segment = SegmentWriter(writer, tier=segments.FLUSH_TIER)
     await segment.add(ordered)
     await segment.end()
-    await writer.write(partial(_flushed, segment_id=segment.id, number=number))
+    await writer.write(partial(_flushed, segment=segment, number=number))
     recent.flushed(blocks)
 
 
@@ -31,7 +31,6 @@ def _ordered(blocks: Sequence[Columns]) -> Columns:
     return joined(blocks).sorted()
 
 
-def _flushed(connection: Connection, segment_id: int, number: int) -> None:
-    if segment_id:
-        segments.finish(connection, segment_id)
+def _flushed(connection: Connection, segment: SegmentWriter, number: int) -> None:
+    finish(connection, [segment])
     events.set_counter(connection, journal.FLUSHED_TO, number)

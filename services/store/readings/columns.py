@@ -96,10 +96,10 @@ def counted_at(columns: Columns) -> Times:
 
 
 def latest(columns: Columns) -> Columns:
-    """One reading of each series: the last by ``counted_at``, of several the one received last."""
+    """One reading of each series: the last by ``counted_at``, of several by receipt, then by its own time."""
     if not len(columns):
         return columns
-    order = np.lexsort((columns.received_at, counted_at(columns), columns.series))
+    order = np.lexsort((columns.at, columns.received_at, counted_at(columns), columns.series))
     ordered = columns.where(order)
     is_last = np.ones(len(ordered), np.bool_)
     is_last[:-1] = ordered.series[1:] != ordered.series[:-1]

@@ -7,7 +7,7 @@ keeps its own mark of how far it came. So neither ever waits for the other's loc
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.store.connection import Connection, to_micros
+from services.store.connection import Connection, from_micros, to_micros
 
 
 def add(connection: Connection, bodies: Sequence[str], *, at: datetime) -> None:
@@ -22,6 +22,12 @@ def after(connection: Connection, number: int, *, limit: int) -> list[tuple[int,
         "SELECT number, body FROM handovers WHERE number > ? ORDER BY number LIMIT ?", number, limit
     )
     return [(row[0], row[1]) for row in rows]
+
+
+def oldest_after(connection: Connection, number: int) -> datetime | None:
+    """Since when the oldest that follows a number waits; None when nothing does."""
+    row = connection.row("SELECT at FROM handovers WHERE number > ? ORDER BY number LIMIT 1", number)
+    return from_micros(row[0]) if row else None
 
 
 def newest(connection: Connection) -> int:

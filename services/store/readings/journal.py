@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from services.store import events
 from services.store.connection import Connection
-from services.store.readings.columns import Columns, from_journal, journal_bytes, joined
+from services.store.readings.columns import Columns, from_journal, joined, journal_bytes
 
 FLUSHED_TO: Final = "journal_flushed_to"
 """Counter: the newest row whose readings are in a segment."""
@@ -73,6 +73,24 @@ def rows(connection: Connection, *, after: int, up_to: int, limit: int) -> list[
     return [(number, from_journal(series, points)) for number, series, points in found]
 
 
+def counts(connection: Connection, *, after: int, limit: int) -> list[tuple[int, int]]:
+    """Number of the rows after one, oldest first, and how many readings each holds."""
+    found = connection.rows(
+        "SELECT number, count FROM journal WHERE number > ? ORDER BY number LIMIT ?", after, limit
+    )
+    return [(int(number), int(count)) for number, count in found]
+
+
+def waiting(connection: Connection, *, after: int) -> tuple[int, int | None]:
+    """How many readings the rows after one hold, and when the oldest was received (microseconds)."""
+    row = connection.row("SELECT SUM(count) FROM journal WHERE number > ?", after)
+    oldest = connection.row(
+        "SELECT series, points FROM journal WHERE number > ? AND count > 0 ORDER BY number LIMIT 1", after
+    )
+    received_at = int(from_journal(*oldest).received_at.min()) if oldest else None
+    return int(row[0] or 0) if row else 0, received_at
+
+
 def unflushed(connection: Connection, *, series_ids: NDArray[np.uint32] | None = None) -> Columns:
     """What is in no segment yet, as it came.
 
@@ -97,6 +115,12 @@ def unflushed_count(connection: Connection) -> int:
     after = events.counter(connection, FLUSHED_TO)
     row = connection.row("SELECT SUM(count) FROM journal WHERE number > ?", after)
     return int(row[0] or 0) if row else 0
+
+
+def newest_received_at(connection: Connection) -> int | None:
+    """When the newest reading came, in microseconds since 1970; None when no row holds any."""
+    row = connection.row("SELECT series, points FROM journal WHERE count > 0 ORDER BY number DESC LIMIT 1")
+    return int(from_journal(row[0], row[1]).received_at.max()) if row else None
 
 
 def recent_packets(connection: Connection, *, at_least: int) -> list[tuple[int, int]]:

@@ -45,7 +45,6 @@ def set_clocks(connection: Connection, clocks: Mapping[str, str]) -> None:
             connection.run("DELETE FROM device_clocks WHERE device_id = ?", device_id)
 
 
-def clock(connection: Connection, device_id: str) -> str:
-    """What is thought of a device's clock; empty: it is right, as far as is known."""
-    row = connection.row("SELECT clock FROM device_clocks WHERE device_id = ?", device_id)
-    return str(row[0]) if row else ""
+def clocks(connection: Connection) -> dict[str, str]:
+    """What is thought of clocks that are not right, as text by device."""
+    return {row[0]: row[1] for row in connection.rows("SELECT device_id, clock FROM device_clocks")}

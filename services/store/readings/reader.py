@@ -7,7 +7,7 @@ Each answer is one snapshot of the file: what is being flushed or merged meanwhi
 seen twice.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -30,10 +30,15 @@ CHUNK_DAYS: Final = 1
 
 
 class ReadingsReader:
-    """The readings of one data folder, to be looked at. Close it after use."""
+    """The readings of one data folder, to be looked at. Close it after use.
+
+    Answers that are open at the same time are of the same snapshot, that of the first.
+    """
 
     def __init__(self, path: Path) -> None:
         self._connection = SqliteConnection(path)
+        self._open_answers = 0
+        self._is_closed = False
         migrate(self._connection, READINGS)
 
     def __enter__(self) -> Self:
@@ -43,8 +48,13 @@ class ReadingsReader:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; answers that are still open end."""
+        self._is_closed = True
         self._connection.close()
+
+    def get(self, series_id: int) -> Series | None:
+        """The series with this id."""
+        return rows.get(self._connection, series_id)
 
     def series(
         self,
@@ -77,7 +87,10 @@ class ReadingsReader:
         }
 
     def last_received(self, position_ids: Iterable[PositionId]) -> dict[PositionId, datetime]:
-        """When something of these positions was last received, where anything ever was."""
+        """When the last readings of these positions were received, where there are any.
+
+        A reading that came late, behind newer ones, does not count.
+        """
         position_of = {
             series.id: series.position_id
             for position_id in position_ids
@@ -89,7 +102,7 @@ class ReadingsReader:
             found[position_id] = max(sample.received_at, found.get(position_id, sample.received_at))
         return found
 
-    def points(self, series_id: SeriesId, *, since_us: int, until_us: int) -> Iterator[Points]:
+    def points(self, series_id: SeriesId, *, since_us: int, until_us: int) -> Generator[Points]:
         """Readings of a series from one time up to, not including, another: a chunk for each day.
 
         Args:
@@ -123,8 +136,12 @@ class ReadingsReader:
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
-        self._connection.run("BEGIN")
+        if not self._open_answers:
+            self._connection.run("BEGIN")
+        self._open_answers += 1
         try:
             yield
         finally:
-            self._connection.run("COMMIT")
+            self._open_answers -= 1
+            if not self._open_answers and not self._is_closed:
+                self._connection.run("COMMIT")

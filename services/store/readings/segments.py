@@ -11,10 +11,11 @@ from typing import Final
 import numpy as np
 
 from services.store.connection import Connection, Row
-from services.store.readings.columns import Columns, pack, unpack
+from services.store.readings.columns import Columns, unpack
 
 DAY_MICROS: Final = 86_400_000_000
-NO_DAY: Final = -1
+NO_DAY: Final = -(2**31)
+"""In place of the day: readings of several. No time in microseconds is of such a day."""
 
 FLUSH_TIER: Final = 0
 MERGED_TIER: Final = 1
@@ -25,8 +26,9 @@ PAGE_READINGS: Final = 2_048
 _DROPPED: Final = -1
 """In place of ``is_ready``: its pages are on their way out."""
 
-_SEGMENT: Final = "SELECT id, tier, day, first_at, last_at, count FROM segments"
-_PAGE: Final = "id, segment, first_series, last_series, first_at, last_at, count"
+_BOUNDS: Final = "first_at, last_at, first_received_at, last_received_at"
+_SEGMENT: Final = f"SELECT id, tier, day, {_BOUNDS}, count FROM segments"
+_PAGE: Final = f"id, segment, first_series, last_series, {_BOUNDS}, count"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class Segment:
     """Days since 1970 of all its readings, or ``NO_DAY``."""
     first_at: int
     last_at: int
+    first_received_at: int
+    last_received_at: int
     count: int
 
 
@@ -52,7 +56,28 @@ class Page:
     last_series: int
     first_at: int
     last_at: int
+    first_received_at: int
+    last_received_at: int
     count: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Extent:
+    """From when to when readings are, and how many."""
+
+    first_at: int = 2**63 - 1
+    last_at: int = -(2**63)
+    first_received_at: int = 2**63 - 1
+    last_received_at: int = -(2**63)
+    count: int = 0
+
+    def add(self, columns: Columns) -> None:
+        """Reach over these as well."""
+        self.first_at = int(columns.at.min(initial=self.first_at))
+        self.last_at = int(columns.at.max(initial=self.last_at))
+        self.first_received_at = int(columns.received_at.min(initial=self.first_received_at))
+        self.last_received_at = int(columns.received_at.max(initial=self.last_received_at))
+        self.count += len(columns)
 
 
 def pages_in(columns: Columns) -> Iterator[Columns]:
@@ -64,8 +89,8 @@ def pages_in(columns: Columns) -> Iterator[Columns]:
 def begin(connection: Connection, *, tier: int, day: int) -> int:
     """A new segment that is not ready; returns its id."""
     row = connection.row(
-        """INSERT INTO segments (tier, day, is_ready, first_at, last_at, count)
-           VALUES (?, ?, 0, 0, 0, 0) RETURNING id""",
+        f"""INSERT INTO segments (tier, day, is_ready, {_BOUNDS}, count)
+           VALUES (?, ?, 0, 0, 0, 0, 0, 0) RETURNING id""",
         tier,
         day,
     )
@@ -83,39 +108,56 @@ def add_page(connection: Connection, segment_id: int, columns: Columns, content:
         content: The same, packed (packing is done outside of the transaction).
     """
     connection.run(
-        """INSERT INTO pages (segment, first_series, last_series, first_at, last_at, count, content)
-           VALUES (?, ?, ?, ?, ?, ?, ?)""",
+        f"""INSERT INTO pages (segment, first_series, last_series, {_BOUNDS}, count, content)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         segment_id,
         *_bounds(columns),
         content,
     )
 
 
-def replace_page(connection: Connection, page: Page, columns: Columns) -> None:
-    """Put what is left of a page in its place; nothing left, no page."""
+def replace_page(connection: Connection, page: Page, columns: Columns, content: bytes) -> None:
+    """Put what is left of a page in its place; nothing left, no page.
+
+    Args:
+        connection: The readings' database.
+        page: Which one.
+        columns: What is left of it, sorted.
+        content: The same, packed.
+    """
     if not len(columns):
         connection.run("DELETE FROM pages WHERE id = ?", page.id)
         return
     connection.run(
-        """UPDATE pages SET first_series = ?, last_series = ?, first_at = ?, last_at = ?, count = ?,
-               content = ? WHERE id = ?""",
+        f"""UPDATE pages SET (first_series, last_series, {_BOUNDS}, count, content)
+               = (?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?""",
         *_bounds(columns),
-        pack(columns),
+        content,
         page.id,
     )
 
 
-def finish(connection: Connection, segment_id: int) -> None:
-    """Make a segment ready, with what its pages hold; one without pages goes."""
-    row = connection.row(
-        "SELECT MIN(first_at), MAX(last_at), SUM(count) FROM pages WHERE segment = ?", segment_id
-    )
-    if row is None or row[0] is None:
-        drop(connection, [segment_id])
-        return
+def finish(connection: Connection, segment_id: int, extent: Extent) -> None:
+    """Make a segment ready, with what its pages hold."""
     connection.run(
-        "UPDATE segments SET is_ready = 1, first_at = ?, last_at = ?, count = ? WHERE id = ?",
-        *row,
+        f"UPDATE segments SET is_ready = 1, ({_BOUNDS}, count) = (?, ?, ?, ?, ?) WHERE id = ?",
+        extent.first_at,
+        extent.last_at,
+        extent.first_received_at,
+        extent.last_received_at,
+        extent.count,
+        segment_id,
+    )
+
+
+def shrink(connection: Connection, segment_id: int, went: int) -> None:
+    """Note that so many readings are gone from a segment; one that holds nothing any more goes."""
+    connection.run(
+        """UPDATE segments SET count = count - ?, is_ready = CASE count WHEN ? THEN ? ELSE is_ready END
+           WHERE id = ?""",
+        went,
+        went,
+        _DROPPED,
         segment_id,
     )
 
@@ -133,7 +175,10 @@ def drop_unready(connection: Connection) -> None:
 
 
 def drop_pages(connection: Connection, *, limit: int) -> bool:
-    """Delete pages of a dropped segment, a few at a time; returns whether there may be more."""
+    """Delete pages of a dropped segment, a few at a time; returns whether there may be more.
+
+    To be called until it says no: what is dropped can still be found in the file.
+    """
     row = connection.row("SELECT id FROM segments WHERE is_ready = ? LIMIT 1", _DROPPED)
     if row is None:
         return False
@@ -183,7 +228,12 @@ def pages_of_series(connection: Connection, segment_id: int, series_id: int) -> 
 
 def read(connection: Connection, page: Page) -> Columns:
     """What is in a page."""
-    row = connection.row("SELECT content, count FROM pages WHERE id = ?", page.id)
+    return content(connection, page.id)
+
+
+def content(connection: Connection, page_id: int) -> Columns:
+    """What is in the page with this id."""
+    row = connection.row("SELECT content, count FROM pages WHERE id = ?", page_id)
     assert row is not None  # noqa: S101 - found in the same transaction
     return unpack(row[0], row[1])
 
@@ -193,18 +243,29 @@ def day_of(at: int) -> int:
     return at // DAY_MICROS
 
 
-def _bounds(columns: Columns) -> tuple[int, int, int, int, int]:
+def _bounds(columns: Columns) -> tuple[int, ...]:
     return (
         int(columns.series[0]),
         int(columns.series[-1]),
         int(np.min(columns.at)),
         int(np.max(columns.at)),
+        int(np.min(columns.received_at)),
+        int(np.max(columns.received_at)),
         len(columns),
     )
 
 
 def _segment(row: Row) -> Segment:
-    return Segment(id=row[0], tier=row[1], day=row[2], first_at=row[3], last_at=row[4], count=row[5])
+    return Segment(
+        id=row[0],
+        tier=row[1],
+        day=row[2],
+        first_at=row[3],
+        last_at=row[4],
+        first_received_at=row[5],
+        last_received_at=row[6],
+        count=row[7],
+    )
 
 
 def _page(row: Row) -> Page:
@@ -215,7 +276,9 @@ def _page(row: Row) -> Page:
         last_series=row[3],
         first_at=row[4],
         last_at=row[5],
-        count=row[6],
+        first_received_at=row[6],
+        last_received_at=row[7],
+        count=row[8],
     )
 
 

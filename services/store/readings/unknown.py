@@ -78,10 +78,7 @@ def count(connection: Connection, integration_id: str) -> int:
     return int(row[0]) if row else 0
 
 
-def forget(connection: Connection, integration_id: str, external_id: str) -> None:
-    """Take one off the list."""
-    connection.run(
-        "DELETE FROM unknown_devices WHERE integration_id = ? AND external_id = ?",
-        integration_id,
-        external_id,
-    )
+def forget(connection: Connection, integration_id: str, external_id: str | None = None) -> None:
+    """Take one off the list, or all of an integration."""
+    where, parameters = matching(integration_id=integration_id, external_id=external_id)
+    connection.run(f"DELETE FROM unknown_devices {where}", *parameters)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from services.store.connection import Connection, to_micros
 from services.store.sqlite import SqliteConnection
 from services.store.writer import Writer
 from services.supervision import auditor, silence
+from services.supervision.silence import Overdue
 from tests.support.sessions import RecordingSession, envelope
 from tests.support.stores import file_database_maker
 from tests.support.town import Town
@@ -67,6 +68,11 @@ async def running(town: Town, *works: Callable[[Writer], Awaitable[None]]) -> As
 
 def nothing(_connection: Connection) -> None:
     """Work that only lets the writer have its turn."""
+
+
+def nobody_measures(reader: SqliteConnection) -> Callable[[datetime], Overdue]:
+    """Who is overdue in a town without readings."""
+    return lambda now: Overdue(devices=silence.overdue(reader, now=now), spoken_at={})
 
 
 class Hearing:
@@ -171,7 +177,9 @@ async def test_silence_is_noticed_by_itself(
     town.clock.advance(timedelta(hours=1))
 
     def watch(writer: Writer) -> Awaitable[None]:
-        return pacing.watch_silence(writer, town.profiles, town.clock, is_open=lambda: True)
+        return pacing.watch_silence(
+            writer, town.profiles, town.clock, is_open=lambda: True, find_overdue=nobody_measures(reader)
+        )
 
     async with running(town, watch) as writer:
         while not events.events(reader, limit=9):
@@ -307,7 +315,9 @@ async def test_while_the_lanes_are_not_open_nobody_is_called_silent(
         return False
 
     def watch(writer: Writer) -> Awaitable[None]:
-        return pacing.watch_silence(writer, town.profiles, town.clock, is_open=is_open)
+        return pacing.watch_silence(
+            writer, town.profiles, town.clock, is_open=is_open, find_overdue=nobody_measures(reader)
+        )
 
     async with running(town, watch) as writer:
         while len(asked) < 3:

@@ -131,3 +131,98 @@ def test_settings_cannot_be_changed_while_they_hold(tmp_path: Path) -> None:
 
     with pytest.raises(ValidationError):
         settings.city = "other"
+
+
+EXPORT = '[export.main]\nurl = "{url}"\nbucket = "b"\ntoken = "hush-4711"\n'
+
+
+def test_without_a_table_nothing_is_exported(tmp_path: Path) -> None:
+    assert load(tmp_path).export == {}
+
+
+def test_an_export_target_has_a_name_and_its_token_is_hidden(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, EXPORT.format(url="https://influx.example.org:8086/base")))
+
+    target = settings.export["main"]
+    assert (target.url, target.bucket, target.batch_points) == (
+        "https://influx.example.org:8086/base",
+        "b",
+        5_000,
+    )
+    assert target.token is not None
+    assert target.token.get_secret_value() == "hush-4711"
+    assert "hush-4711" not in f"{settings!r} {settings} {settings.model_dump(mode='json')}"
+
+
+def test_a_token_may_come_from_the_environment_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, '[export.main]\nurl = "https://influx.example.org"\nbucket = "b"\n')
+    monkeypatch.setenv("STADSNAV_EXPORT__MAIN__TOKEN", "hush-4711")
+
+    target, found = load(tmp_path).export["main"], origins(tmp_path)
+
+    assert target.token is not None
+    assert target.token.get_secret_value() == "hush-4711"
+    assert (found["export.main.token"], found["export.main.url"]) == ("environment", "stadsnav.toml")
+    assert found["export.main.gzip"] == "default"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8428", "localhost", "[::1]:8086", "127.8.8.8"])
+def test_plain_http_may_go_to_this_machine(tmp_path: Path, host: str) -> None:
+    assert load(write(tmp_path, EXPORT.format(url=f"http://{host}"))).export
+
+
+@pytest.mark.parametrize("host", ["influx.example.org", "10.0.0.1", "[2001:db8::1]", "127.0.0.1.example.org"])
+def test_plain_http_beyond_this_machine_must_be_wanted(tmp_path: Path, host: str) -> None:
+    text = EXPORT.format(url=f"http://{host}:8086")
+
+    [mistake] = mistakes(write(tmp_path, text))
+
+    assert mistake.startswith("export.main: ")
+    assert "insecure = true" in mistake
+    assert load(write(tmp_path, f"{text}insecure = true\n")).export
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "influx.example.org",
+        "ftp://influx.example.org",
+        "https://",
+        "https://[::1",
+        "https://h:0",
+        "https://user:hush-4711@influx.example.org",
+        "https://influx.example.org/?token=hush-4711",
+        "https://influx.example.org/#hush-4711",
+    ],
+)
+def test_an_url_that_is_none_or_holds_a_secret_is_refused_and_not_shown(tmp_path: Path, url: str) -> None:
+    [mistake] = mistakes(write(tmp_path, EXPORT.format(url=url)))
+
+    assert mistake.startswith("export.main.url: ")
+    assert "hush-4711" not in mistake
+
+
+def test_every_mistake_of_every_target_is_told_at_once(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        '[export.a]\nurl = "x"\nbucket = ""\n[export.b]\nbatch_points = 0\nclasses = ["secrets"]\n'
+        '[export."B C"]\nurl = "https://h"\nbucket = "b"\n',
+    )
+
+    names = {mistake.partition(":")[0] for mistake in mistakes(tmp_path)}
+
+    assert names >= {
+        "export.a.url",
+        "export.a.bucket",
+        "export.b.url",
+        "export.b.bucket",
+        "export.b.batch_points",
+        "export.b.classes.0",
+        "export.B C.[key]",
+    }
+
+
+def test_where_a_table_of_classes_came_from_is_known(tmp_path: Path) -> None:
+    write(tmp_path, "[retention.days]\nclimate = 800\n")
+
+    assert origins(tmp_path)["retention.days.climate"] == "stadsnav.toml"

@@ -1,14 +1,16 @@
 -- Readings, and what belongs to taking them in. Times: whole microseconds since 1970, UTC.
 -- One process writes here (the reading process); others only read.
 
--- What one position says under one name. The id is ours, small, and never given again.
+-- What one position says under one name. The id is ours, small, and never given again: not even when the
+-- series is erased, or what was left of it somewhere would be said of another home.
 CREATE TABLE series (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     home_id TEXT NOT NULL,
     position_id TEXT NOT NULL,
     name TEXT NOT NULL,
     unit TEXT NOT NULL,
     data_class TEXT NOT NULL,
+    expired_to BIGINT NOT NULL DEFAULT 0,
     UNIQUE (position_id, name)
 );
 CREATE INDEX series_of_home ON series (home_id, id);
@@ -32,6 +34,8 @@ CREATE TABLE segments (
     is_ready INTEGER NOT NULL,
     first_at BIGINT NOT NULL,
     last_at BIGINT NOT NULL,
+    first_received_at BIGINT NOT NULL,
+    last_received_at BIGINT NOT NULL,
     count BIGINT NOT NULL
 );
 CREATE INDEX segments_of_tier ON segments (tier, day);
@@ -43,10 +47,14 @@ CREATE TABLE pages (
     last_series INTEGER NOT NULL,
     first_at BIGINT NOT NULL,
     last_at BIGINT NOT NULL,
+    first_received_at BIGINT NOT NULL,
+    last_received_at BIGINT NOT NULL,
     count INTEGER NOT NULL,
     content BLOB NOT NULL
 );
-CREATE INDEX pages_of_segment ON pages (segment, first_series, id, last_series, first_at, last_at, count);
+CREATE INDEX pages_of_segment ON pages (
+    segment, first_series, id, last_series, first_at, last_at, first_received_at, last_received_at, count
+);
 
 CREATE TABLE last_values (
     series INTEGER PRIMARY KEY REFERENCES series (id),
@@ -100,13 +108,15 @@ CREATE TABLE releases (
     PRIMARY KEY (day, organisation_id, home_id, data_class, grant_id)
 ) WITHOUT ROWID;
 
--- What an operator has asked to be erased, and how far it has come.
+-- What an operator has asked to be erased, and how far it has come: once begun, the ids (uint32) of its
+-- series, which are in no other table any more.
 CREATE TABLE erasures (
     id TEXT PRIMARY KEY,
     home_id TEXT NOT NULL,
     position_id TEXT,
     asked_at BIGINT NOT NULL,
     actor TEXT NOT NULL,
+    series BLOB,
     done_at BIGINT,
     count BIGINT NOT NULL
 ) WITHOUT ROWID;

@@ -1,0 +1,160 @@
+"""What the routes work with: joined once, when the application starts.
+
+Ledger    the one writer of this process: looks, and the use of tokens
+Threads   where the stores are read, apart from those that answer /readyz
+Turns     how many histories an organisation may have under way
+"""
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, ClassVar, Final, TypeVar
+
+import anyio
+from fastapi import Depends, Request
+
+from gateway.api.problems import ApiRefusedError
+from gateway.data_folder import DataFolder
+from services import audit
+from services.domain.clock import Clock
+from services.domain.tokens import ApiToken
+from services.store import tokens
+from services.store.connection import Connection
+from services.store.migrations import migrate
+from services.store.readings.reader import ReadingsReader
+from services.store.sqlite import SqliteConnection
+from services.store.writer import Writer
+
+THREADS: Final = 8
+HISTORIES_AT_ONCE: Final = 4
+"""Of one organisation; fewer than there are threads, so that it cannot hold up the others."""
+
+T = TypeVar("T")
+
+
+class TooManyAtOnceError(ApiRefusedError):
+    """An organisation asks for more histories at the same time than it may."""
+
+    code = "too_many_at_once"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    headers: ClassVar = {"Retry-After": "1"}
+    mend = "wait for one of them to end"
+
+    def __init__(self, at_once: int) -> None:
+        self.at_once = at_once
+        super().__init__(f"{at_once} histories of yours are under way, which is the most at the same time")
+
+
+class Ledger:
+    """Writes to the alarm path's store: little, and what comes at the same time in one commit."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def looked(self, looks: Iterable[audit.Entry], *, at: datetime) -> None:
+        """Log looks; on disk when this returns, so that only then what was asked for may leave.
+
+        Raises:
+            StoreUnavailableError: They are not logged: nothing may leave.
+        """
+        if entries := list(looks):
+            await self._writer.write(partial(_note, entries=entries, at=at))
+
+    async def used(self, token: ApiToken, *, at: datetime) -> None:
+        """Note that a token was used."""
+        await self._writer.write(partial(tokens.note_use, token_id=token.id, at=at))
+
+
+class Threads:
+    """Threads for work that would hold up the event loop."""
+
+    def __init__(self) -> None:
+        self._limiter = anyio.CapacityLimiter(THREADS)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Run ``work`` in a thread. Cancelled, it is waited for: it may be using what is closed next."""
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+
+
+class Turns:
+    """Counts the histories that are under way."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def turn(self, organisation_id: str) -> Generator[None]:
+        """Have a turn until the end of the block.
+
+        Raises:
+            TooManyAtOnceError: The organisation has all of its turns already.
+        """
+        if self._taken[organisation_id] >= HISTORIES_AT_ONCE:
+            raise TooManyAtOnceError(HISTORIES_AT_ONCE)
+        self._taken[organisation_id] += 1
+        try:
+            yield
+        finally:
+            self._taken[organisation_id] -= 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """Both stores, open for reading. For one thread at a time."""
+
+    registry: SqliteConnection
+    readings: ReadingsReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything that a route may use."""
+
+    folder: DataFolder
+    clock: Clock
+    ledger: Ledger
+    threads: Threads
+    turns: Turns
+
+    @contextmanager
+    def registry(self) -> Generator[SqliteConnection]:
+        """The alarm path's store, to be read."""
+        with closing(SqliteConnection(self.folder.database)) as connection:
+            yield connection
+
+    @contextmanager
+    def stores(self) -> Generator[Stores]:
+        """Both stores, to be read."""
+        with self.registry() as registry, ReadingsReader(self.folder.readings) as readings:
+            yield Stores(registry=registry, readings=readings)
+
+
+@asynccontextmanager
+async def open_parts(folder: DataFolder, clock: Clock) -> AsyncGenerator[Parts]:
+    """Open what the routes work with; writes that were handed in are finished before it is closed."""
+    with closing(SqliteConnection(folder.database)) as connection:
+        migrate(connection)
+        writer = Writer(connection)
+        writer.start()
+        try:
+            yield Parts(folder=folder, clock=clock, ledger=Ledger(writer), threads=Threads(), turns=Turns())
+        finally:
+            await writer.aclose()
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the application that a request came to."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+Here = Annotated[Parts, Depends(parts_of)]
+
+
+def _note(connection: Connection, entries: Iterable[audit.Entry], at: datetime) -> None:
+    for entry in entries:
+        audit.note(connection, entry, at=at)
