@@ -243,9 +243,7 @@ class Marks:
             status.open_fault(connection, auditor.BROKER_DROPPED, "broker", message, at=now)
 
 
-def _look_for_silence(
-    connection: Connection, *, profiles: Profiles, overdue: Overdue, now: datetime
-) -> None:
+def _look_for_silence(connection: Connection, *, profiles: Profiles, overdue: Overdue, now: datetime) -> None:
     for device in overdue.devices:
         if (at := overdue.spoken_at.get(device.id)) is not None:
             silence.heard_elsewhere(connection, device, profiles=profiles, at=at)

@@ -29,6 +29,7 @@ def _build(folder: DataFolder, chosen: Settings) -> AbstractAsyncContextManager[
         hub_access(folder, chosen),
         source=f"urn:stadsnav:{chosen.city}",
         retention=_retention(chosen),
+        disk_floor_mib=chosen.readings_disk_floor_mib,
         clock=SystemClock(),
     )
 

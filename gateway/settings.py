@@ -164,6 +164,8 @@ class Settings(BaseSettings):
     http_port: Port = 8080
     broker: BrokerSettings = BrokerSettings()
     retention: RetentionSettings = RetentionSettings()
+    readings_disk_floor_mib: Annotated[int, Field(ge=0)] = 1024
+    """With less than this free no more readings are taken in: the rest of the disk is for alarms."""
     export: dict[Name, ExportSettings] = {}
     """Databases that get every reading, by name; see docs/export.md."""
 

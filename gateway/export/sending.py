@@ -16,6 +16,9 @@ from gateway.export.target import PointsRefusedError, Target, TargetRefusesError
 TRIES_IN_VAIN: Final = 128
 """Requests with parts of a batch, some sixty single points among them; then it is not the points."""
 
+NAMED: Final = 3
+"""How many of the points of a batch that were refused are named in the log."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -32,23 +35,26 @@ async def send(target: Target, lines: Sequence[str], *, at_once: int) -> int:
         TargetRefusesError: It takes nothing.
     """
     waiting = [lines[start : start + at_once] for start in range(0, len(lines), at_once)][::-1]
-    set_aside, tries, is_any_taken = 0, 0, False
+    left_out, tries, is_any_taken = 0, 0, False
+    refused: list[str] = []
     while waiting:
         part = waiting.pop()
         tries += 1
         try:
-            set_aside += await target.write(part)
+            left_out += await target.write(part)
             is_any_taken = True
         except PointsRefusedError as error:
             if not is_any_taken and (tries >= TRIES_IN_VAIN or not (waiting or len(part) > 1)):
                 raise TargetRefusesError(error.reason) from error
             if len(part) == 1:
-                set_aside += 1
-                _log.warning("point_set_aside", point=_without_value(part[0]), reason=error.reason)
+                refused += part
             else:
                 middle = len(part) // 2
                 waiting += [part[middle:], part[:middle]]
-    return set_aside
+    if refused or left_out:
+        named = [_without_value(line) for line in refused[:NAMED]]
+        _log.warning("points_set_aside", refused=len(refused), left_out=left_out, first=named)
+    return len(refused) + left_out
 
 
 def _without_value(line: str) -> str:

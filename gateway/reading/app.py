@@ -22,6 +22,7 @@ from devices.profiles import load_profiles
 from gateway import pacing
 from gateway.data_folder import DataFolder
 from gateway.reading import redelivery
+from gateway.reading.floor import DiskFloor
 from gateway.reading.followers import follow_registry, look_again, wake_rules
 from gateway.reading.foreign import ForeignLane
 from gateway.reading.intake import ReadingIntake
@@ -91,7 +92,13 @@ class App:
 
 @asynccontextmanager
 async def build(
-    folder: DataFolder, access: HubAccess, *, source: str, retention: Retention, clock: Clock
+    folder: DataFolder,
+    access: HubAccess,
+    *,
+    source: str,
+    retention: Retention,
+    disk_floor_mib: int,
+    clock: Clock,
 ) -> AsyncGenerator[App, None]:
     """Open the parts in the order data flows through them; close them in reverse.
 
@@ -100,6 +107,7 @@ async def build(
         access: The broker's internal listener and our account there.
         source: ``urn:stadsnav:{city}``.
         retention: How long readings are kept.
+        disk_floor_mib: What of the disk readings leave to alarms.
         clock: The time.
     """
     async with AsyncExitStack() as stack:
@@ -109,7 +117,6 @@ async def build(
 
         written = opened(folder.readings)
         migrate(written, READINGS)
-        erasures.overwrite_deleted(written)  # a page that is deleted now may hold what is erased later
         states = _remembered(written)
         registry, readings = opened(folder.database), opened(folder.readings)
         registered = changes.newest(registry)  # before anything of it is read: what follows is followed
@@ -136,6 +143,7 @@ async def build(
         await stack.enter_async_context(aclosing(writer))
         recent = Recent(journal.unflushed(written), number=journal.newest(written))
         sharing = Sharing(opened(folder.database), opened(folder.readings), source=source)
+        floor = DiskFloor(folder.path, floor_mib=disk_floor_mib)
         releasing = Releasing(sharing, writer, clock)
         intake = ReadingIntake(
             handler=lanes.handle,
@@ -148,6 +156,7 @@ async def build(
             redelivery=Redelivery(journal.recent_packets(written, at_least=redelivery.WINDOW)),
             clock=clock,
             on_committed=lambda committed: releasing.committed(committed.columns),
+            has_room=lambda: not floor.is_reached(),
         )
         upkeep = Upkeep(
             folder=folder,
@@ -159,6 +168,7 @@ async def build(
             register=register,
             rulings=rulings,
             retention=retention,
+            floor=floor,
             clock=clock,
         )
         session = _session(access)
@@ -197,6 +207,7 @@ def _session(access: HubAccess) -> BulkSession:
 
 def _remembered(written: SqliteConnection) -> SeriesStates:
     """What an earlier run knew of every series; what a crash left half done is cleared away."""
+    erasures.overwrite_deleted(written)  # a page that is deleted now may hold what is erased later
     with written.transaction():
         segments.drop_unready(written)
         _note_journal(written)

@@ -64,7 +64,9 @@ class ReadingIntake:
         redelivery: Redelivery,
         clock: Clock,
         on_committed: Callable[[Committed], None],
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._has_room = has_room
         self._handler = handler
         self._writer = writer
         self._recent = recent
@@ -122,13 +124,16 @@ class ReadingIntake:
 
         When the store cannot commit, the error leaves this method, nothing is acknowledged, and the
         supervisor starts us again: the new connection makes the broker hand everything over once more.
+        While there is no room on the disk (``gateway.reading.floor``) what has arrived waits, unacknowledged.
         """
         while not self._is_stopping:
             await self._arrived.wait()
             await asyncio.sleep(GATHER.total_seconds())
-            self._arrived.clear()
+            if self._has_room():
+                self._arrived.clear()
+                await self._commit(session)
+        if self._has_room():
             await self._commit(session)
-        await self._commit(session)
 
     async def look(self) -> None:
         """Ask rules about what did not arrive, and note last values all the same, until cancelled."""

@@ -17,6 +17,7 @@ import structlog
 from gateway.data_folder import DataFolder
 from gateway.export.cursors import exported_to
 from gateway.handovers import how_far
+from gateway.reading.floor import DiskFloor
 from services.domain.clock import Clock
 from services.readings.register import Register
 from services.readings.rulings import Rulings
@@ -38,9 +39,14 @@ FLUSH_READINGS: Final = 1_000_000
 
 FLUSH_AFTER: Final = timedelta(minutes=5)
 EXPIRE_EVERY: Final = timedelta(hours=1)
-ROWS_PER_STEP: Final = 100
-PAGES_PER_STEP: Final = 64
+JOURNAL_ROWS_PER_STEP: Final = 20
+"""Of 56 kB when the city is busy; what is deleted is overwritten, which takes a millisecond a row."""
+
+HANDOVERS_PER_STEP: Final = 100
+PAGES_PER_STEP: Final = 32
 STEPS_AT_ONCE: Final = 50
+"""Of each kind a second: more than comes, and a backlog does not keep the flush waiting."""
+
 KEPT_ROWS: Final = 1_000
 """They tell which packets the broker may send again after a crash (``gateway.reading.redelivery``)."""
 
@@ -66,8 +72,10 @@ class Upkeep:
         register: Register,
         rulings: Rulings,
         retention: Retention,
+        floor: DiskFloor,
         clock: Clock,
     ) -> None:
+        self._floor = floor
         self._folder = folder
         self._writer = writer
         self._reader = reader
@@ -86,7 +94,7 @@ class Upkeep:
         while True:
             await asyncio.sleep(EVERY.total_seconds())
             await self._erase()
-            if await self._flush_if_due():
+            if not self._floor.is_reached() and await self._flush_if_due():
                 await merge_flushes(self._writer, self._reader, between=self._between)
                 await self._merge_days()
             if time.monotonic() - self._expired_s > EXPIRE_EVERY.total_seconds():
@@ -147,7 +155,9 @@ class Upkeep:
         droppable = min(
             flushed_to, noted_to, max(exported_to(self._folder), newest - JOURNAL_LIMIT), newest - KEPT_ROWS
         )
-        while await self._writer.write(partial(journal.drop, up_to=droppable, limit=ROWS_PER_STEP)):
-            pass
+        for _ in range(STEPS_AT_ONCE):
+            step = partial(journal.drop, up_to=droppable, limit=JOURNAL_ROWS_PER_STEP)
+            if not await self._writer.write(step):
+                break
         taken_to = how_far(self._registry_reader, self._reader)
-        await self._writer.write(partial(handovers.drop, up_to=taken_to, limit=ROWS_PER_STEP))
+        await self._writer.write(partial(handovers.drop, up_to=taken_to, limit=HANDOVERS_PER_STEP))

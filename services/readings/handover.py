@@ -2,7 +2,7 @@
 
 Said        a device's condition that is an alarm, or its end: a limit crossed, a foreign smoke detector
 Told        what a foreign device says of itself: battery, signal
-Heard       a device spoke on the reading lane for the first time: from now on its silence is noticed
+Heard       a device spoke that was never heard, or is called silent
 Released    an organisation has received readings of a home, for the log
 """
 

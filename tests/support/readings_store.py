@@ -8,10 +8,10 @@ one more class with these members, and one more parameter of the ``readings`` fi
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 import pytest
@@ -20,7 +20,6 @@ from devices.kinds import DataClass, HomeId
 from gateway.reading import app, noting
 from services.domain.ids import PositionId
 from services.domain.readings import Series, SeriesId
-from services.readings.states import SeriesStates
 from services.readings.upkeep import merge, pages
 from services.readings.upkeep.erase import Erased, Eraser
 from services.readings.upkeep.expire import Retention, expire
@@ -88,6 +87,10 @@ class DiedError(Exception):
     """The process is gone."""
 
 
+def _die() -> NoReturn:
+    raise DiedError
+
+
 class SteppedWriter:
     """A ``Writer`` that works at once and twice (work must bear that), and may die before a step."""
 
@@ -100,7 +103,7 @@ class SteppedWriter:
         del is_urgent
         if self.steps_left is not None:
             if self.steps_left == 0:
-                raise DiedError
+                _die()
             self.steps_left -= 1
         self.before_step()
         self._once_for_nothing(work)
@@ -108,43 +111,9 @@ class SteppedWriter:
             return work(self._connection)
 
     def _once_for_nothing(self, work: Callable[[Connection], object]) -> None:
-        try:
-            with self._connection.transaction():
-                work(self._connection)
-                raise DiedError
-        except DiedError:
-            pass
-
-
-class ReadingsUnderTest(Protocol):
-    """A store of readings, and the one process that writes to it."""
-
-    states: SeriesStates
-    recent: Recent
-    writer: SteppedWriter
-
-    @property
-    def connection(self) -> SqliteConnection: ...
-
-    def add(self, *added: Series) -> None: ...
-
-    def commit(self, rows: Iterable[Sequence[Any]]) -> int: ...
-
-    def flush(self) -> None: ...
-
-    def merge_flushes(self) -> None: ...
-
-    def merge_days(self, *, today: int) -> None: ...
-
-    def expire(self, retention: Retention, *, now: datetime) -> int: ...
-
-    def erase(self, home_id: str, position_id: str | None = None) -> bool: ...
-
-    def reader(self) -> ReadingsReader: ...
-
-    def reopen(self) -> None: ...
-
-    def close(self) -> None: ...
+        with suppress(DiedError), self._connection.transaction():
+            work(self._connection)
+            _die()
 
 
 class SqliteReadings:
@@ -162,7 +131,6 @@ class SqliteReadings:
     def _open(self) -> None:
         self.connection = self._connected(self.path)
         migrate(self.connection, READINGS)
-        erasures.overwrite_deleted(self.connection)
         self.states = app._remembered(self.connection)
         self.recent = Recent(journal.unflushed(self.connection), number=journal.newest(self.connection))
         self.writer = SteppedWriter(self.connection)
@@ -243,7 +211,8 @@ class SqliteReadings:
 
     def do_erasures(self) -> bool:
         waiting = erasures.waiting(self.connection)
-        return all([asyncio.run(self.eraser.erase(asked)) for asked in waiting])
+        done = [asyncio.run(self.eraser.erase(asked)) for asked in waiting]
+        return all(done)
 
     def drop(self) -> None:
         """Take away the pages of all that was replaced."""

@@ -34,7 +34,7 @@ from services.store.writer import Writer
 
 ALL: Final = 1_000_000
 ROWS_PER_STEP: Final = 20
-PAGES_PER_STEP: Final = 64
+PAGES_PER_STEP: Final = 32
 SET_ASIDE_PER_STEP: Final = 100
 
 LOG_TRIES: Final = 50

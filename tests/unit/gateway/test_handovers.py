@@ -374,7 +374,7 @@ class Silence:
         self._desk = Desk(lane.town)
         self._filed = 0
 
-    async def hear(self, device: str = "m-1", **values: float) -> None:
+    async def hear(self, device: str = "m-1", **values: Any) -> None:
         self.lane.hear(device, **values or {"humidity": 40.0})
         await self.lane.commit()
         handed_over: list[Handover] = self.lane.handed_over()

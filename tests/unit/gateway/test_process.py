@@ -20,7 +20,7 @@ from services.store.connection import StoreUnavailableError
 AT_MOST_SECONDS = 10
 
 
-class Refused(RefusedError):
+class MendableError(RefusedError):
     """Something that an operator can mend."""
 
 
@@ -144,10 +144,10 @@ async def test_what_fails_leaves_the_lock_to_the_next(folder: DataFolder) -> Non
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (Refused("mend this"), "mend this"),
-        (ExceptionGroup("tasks", [Refused("mend this")]), "mend this"),
-        (ExceptionGroup("tasks", [ExceptionGroup("more", [Refused("mend this")])]), "mend this"),
-        (ExceptionGroup("tasks", [Refused("mend this"), ValueError()]), None),
+        (MendableError("mend this"), "mend this"),
+        (ExceptionGroup("tasks", [MendableError("mend this")]), "mend this"),
+        (ExceptionGroup("tasks", [ExceptionGroup("more", [MendableError("mend this")])]), "mend this"),
+        (ExceptionGroup("tasks", [MendableError("mend this"), ValueError()]), None),
         (ExceptionGroup("tasks", [ValueError()]), None),
         (ValueError(), None),
     ],

@@ -147,11 +147,13 @@ def cells(connection: SqliteConnection) -> Iterator[tuple[str, str, Any]]:
     """Table, column and content of everything that is stored, blobs of readings as readings."""
     for (table,) in connection.rows("SELECT name FROM sqlite_schema WHERE type = 'table'"):
         names = [row[1] for row in connection.rows(f"PRAGMA table_info({table})")]
-        for row in connection.rows(f"SELECT * FROM {table}"):
+        for row in connection.rows(f"SELECT * FROM {table}"):  # noqa: S608 - our own tables
             held = dict(zip(names, row, strict=True))
             yield from ((table, name, value) for name, value in held.items())
             if table == "journal":
-                yield from ((table, "readings", row) for row in from_journal(held["series"], held["points"]).rows())
+                yield from (
+                    (table, "readings", row) for row in from_journal(held["series"], held["points"]).rows()
+                )
             if table == "pages":
                 yield from ((table, "readings", row) for row in unpack(held["content"], held["count"]).rows())
 
@@ -160,7 +162,9 @@ MAY_SAY_WHOSE: Final = {("erasures", "home_id"), ("erasures", "position_id"), ("
 """That it was asked for is known afterwards."""
 
 
-def found_of(connection: SqliteConnection, names: set[str], series_ids: set[int]) -> list[tuple[str, str, Any]]:
+def found_of(
+    connection: SqliteConnection, names: set[str], series_ids: set[int]
+) -> list[tuple[str, str, Any]]:
     """Everything that says anything of these."""
     return [
         (table, column, value)
@@ -231,7 +235,9 @@ def test_a_position_can_be_erased_alone(lived_in: SqliteReadings) -> None:
         assert [one.id for one in reader.series(limit=9)] == [1, 3]
         assert sum(len(chunk) for chunk in reader.points(series(1).id, **EVER)) == 6
     assert marks.rule_states(lived_in.connection).keys() == {("position-1", "damp"), ("position-3", "damp")}
-    assert {row.external_id for row in unknown.unknown_devices(lived_in.connection, integration_id=None, limit=9)} == {
+    assert {
+        row.external_id for row in unknown.unknown_devices(lived_in.connection, integration_id=None, limit=9)
+    } == {
         "lamp",
         "meter-1",
         "bulb",
@@ -342,7 +348,9 @@ def test_a_batch_that_was_gathered_before_brings_nothing_of_it_back(readings: Sq
 
     readings.erase("h-1")
     committed = asyncio.run(
-        readings.writer.write(lambda connection: batch.write(connection, readings.recent, now=from_micros(DAY)))
+        readings.writer.write(
+            lambda connection: batch.write(connection, readings.recent, now=from_micros(DAY))
+        )
     )
     readings.recent.add(committed.columns, number=committed.number)
     readings.flush()

@@ -36,7 +36,11 @@ PLACES: Final = {
     "position-2": ("h-1", "stove-guard"),
     "position-3": ("h-2", "temperature-sensor"),
 }
-NAMES: Final = {"position-1": ("temperature",), "position-2": ("power", "temperature"), "position-3": ("temperature",)}
+NAMES: Final = {
+    "position-1": ("temperature",),
+    "position-2": ("power", "temperature"),
+    "position-3": ("temperature",),
+}
 KEPT: Final = {DataClass.CLIMATE: timedelta(days=3), DataClass.FIRE: timedelta(days=8)}
 RETENTION: Final = Retention(of_class=KEPT)
 CLASS_OF: Final = {
@@ -73,7 +77,9 @@ class Said:
 
 minutes = st.sampled_from(RIGHT) | st.sampled_from(AHEAD)
 one_value = st.tuples(st.integers(0, 1), minutes, st.integers(0, 50))
-packs = st.lists(st.tuples(st.sampled_from(list(PLACES)), st.lists(one_value, min_size=1, max_size=3)), max_size=4)
+packs = st.lists(
+    st.tuples(st.sampled_from(list(PLACES)), st.lists(one_value, min_size=1, max_size=3)), max_size=4
+)
 steps = st.none() | st.none() | st.integers(0, 8)
 """After how many steps the process dies; None: it does not."""
 
@@ -155,10 +161,12 @@ class Interleavings(RuleBasedStateMachine):
             self._commit({}, None)
         if self._attempt(self._expire, dies_after):
             self._expire()
-        self.held = {key: said for key, said in self.held.items() if said.received_at >= self._kept_since(key)}
+        self.held = {
+            key: said for key, said in self.held.items() if said.received_at >= self._kept_since(key)
+        }
 
     @rule(home_id=st.sampled_from(["h-1", "h-2"]), is_whole=st.booleans(), dies_after=steps)
-    def a_home_or_position_is_erased(self, home_id: str, is_whole: bool, dies_after: int | None) -> None:
+    def a_home_or_position_is_erased(self, *, home_id: str, is_whole: bool, dies_after: int | None) -> None:
         positions = [position for position, (home, _) in PLACES.items() if home == home_id]
         chosen = positions if is_whole else positions[-1:]
         self.readings.ask(home_id, None if is_whole else chosen[0])
@@ -222,7 +230,7 @@ class Interleavings(RuleBasedStateMachine):
         connection = self.readings.connection
         noted_to, newest = events.counter(connection, journal.NOTED_TO), journal.newest(connection)
         assert noted_to <= newest
-        noted = dict((row[0], row[1:]) for row in connection.rows("SELECT * FROM last_values"))
+        noted = {row[0]: row[1:] for row in connection.rows("SELECT * FROM last_values")}
         for number, columns in journal.rows(connection, after=0, up_to=noted_to, limit=1_000):
             for series_id, at, received_at, value in columns.rows():
                 is_gone = self.intake.states.last_at[series_id] == NEVER or series_id not in noted
@@ -286,5 +294,7 @@ def order_of(row: tuple[int, int, float]) -> tuple[int, int, int]:
     return Said(row[1], row[2]).order(row[0])
 
 
-Interleavings.TestCase.settings = settings(max_examples=60, stateful_step_count=30, report_multiple_bugs=False)
+Interleavings.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=30, report_multiple_bugs=False
+)
 test_any_interleaving_says_what_the_judge_says = Interleavings.TestCase

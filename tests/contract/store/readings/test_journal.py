@@ -28,7 +28,8 @@ def committed(readings: SqliteReadings) -> SqliteReadings:
 
 def packets(*pairs: tuple[int, int]) -> Packets:
     return Packets(
-        ids=np.array([id_ for id_, _ in pairs], np.uint16), sums=np.array([sum_ for _, sum_ in pairs], np.uint32)
+        ids=np.array([id_ for id_, _ in pairs], np.uint16),
+        sums=np.array([sum_ for _, sum_ in pairs], np.uint32),
     )
 
 

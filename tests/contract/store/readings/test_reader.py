@@ -113,7 +113,11 @@ def test_a_time_before_1970_is_a_time(readings: SqliteReadings) -> None:
     with readings.reader() as reader:
         assert times(reader.points(ONE, **EVER)) == sorted([*moments, -5])
         assert times(reader.points(TWO, **EVER)) == sorted([*moments, -DAY_MICROS + 1])
-        assert times(reader.points(TWO, since_us=-DAY_MICROS, until_us=0)) == [-DAY_MICROS, -DAY_MICROS + 1, -1]
+        assert times(reader.points(TWO, since_us=-DAY_MICROS, until_us=0)) == [
+            -DAY_MICROS,
+            -DAY_MICROS + 1,
+            -1,
+        ]
 
 
 def test_nobodys_series_has_no_points_and_no_last(spread: SqliteReadings) -> None:
@@ -167,7 +171,9 @@ def test_a_position_was_last_received_when_the_newest_of_its_last_readings_was(
     readings: SqliteReadings,
 ) -> None:
     readings.add(
-        series(1, position="a", name="power"), series(2, position="a", name="presence"), series(3, position="b")
+        series(1, position="a", name="power"),
+        series(2, position="a", name="presence"),
+        series(3, position="b"),
     )
     readings.commit([(1, DAY, DAY + 5, 0.0), (2, DAY, DAY + 9, 0.0), (3, DAY, DAY + 7, 0.0)])
 

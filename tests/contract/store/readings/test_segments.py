@@ -126,7 +126,9 @@ def test_pages_go_a_few_at_a_time_and_those_of_others_stay(readings: SqliteReadi
     assert len(segments.pages(connection, kept)) == 1
 
 
-@pytest.mark.parametrize(("first", "last", "is_found"), [(0, 4, 1), (4, 9, 1), (5, 9, 0), (-9, -1, 0), (2, 2, 1)])
+@pytest.mark.parametrize(
+    ("first", "last", "is_found"), [(0, 4, 1), (4, 9, 1), (5, 9, 0), (-9, -1, 0), (2, 2, 1)]
+)
 def test_segments_are_found_by_time_both_ends_included(
     readings: SqliteReadings, first: int, last: int, is_found: int
 ) -> None:
@@ -155,7 +157,9 @@ def test_known_readings_are_those_that_are_in_a_segment(
     assert keys_in_segments(connection, asked) == asked & set().union(*parts)
 
 
-@given(parts=st.lists(keys, max_size=5), asked=keys, flushed=st.integers(0, 3), erased=st.sets(st.integers(1, 4)))
+@given(
+    parts=st.lists(keys, max_size=5), asked=keys, flushed=st.integers(0, 3), erased=st.sets(st.integers(1, 4))
+)
 def test_known_readings_are_those_that_are_in_memory(
     parts: list[set[tuple[int, int]]], asked: set[tuple[int, int]], flushed: int, erased: set[int]
 ) -> None:
@@ -171,7 +175,9 @@ def test_known_readings_are_those_that_are_in_memory(
     recent.add(columns([(1, 99, 99, 0.0)]), number=99)
 
     left = set().union(*parts[flushed:]) | {(1, 99)}
-    assert recent.known(asked | {(1, 99)}) == {key for key in left & (asked | {(1, 99)}) if key[0] not in erased}
+    assert recent.known(asked | {(1, 99)}) == {
+        key for key in left & (asked | {(1, 99)}) if key[0] not in erased
+    }
     assert recent.all()[0] == 99
 
 
@@ -218,7 +224,13 @@ def test_a_flush_of_nothing_makes_no_segment(readings: SqliteReadings) -> None:
 
 
 def test_a_day_that_has_ended_becomes_one_segment_and_today_stays_together(readings: SqliteReadings) -> None:
-    for at in (NOON, NOON + DAY_MICROS, NOON + DAY_MICROS + 1, NOON - 3 * DAY_MICROS, NOON + 900 * DAY_MICROS):
+    for at in (
+        NOON,
+        NOON + DAY_MICROS,
+        NOON + DAY_MICROS + 1,
+        NOON - 3 * DAY_MICROS,
+        NOON + 900 * DAY_MICROS,
+    ):
         readings.commit([(1, at, at, 0.0)])
         readings.flush()
 

@@ -1,18 +1,23 @@
 """One target's task: at least once, whatever dies when; nothing is skipped, and it says how it is."""
 
+import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from gateway.export import following
 from gateway.export.cursors import Cursor, Lost
 from gateway.export.following import LOOK_EVERY, Follower, Following
 from gateway.export.progress import SETTLES_AFTER_S
 from gateway.export.source import Batch
 from gateway.export.target import PointsRefusedError, TargetRefusesError, TargetUnavailableError
 from gateway.export.waits import REFUSED
+from services.store.connection import StoreUnavailableError
 from tests.support.clock import FrozenClock
 
 ROWS_AT_ONCE = 2
@@ -276,3 +281,45 @@ async def test_a_cursor_that_cannot_be_written_stops_nothing() -> None:
 
     assert world.missing == set()
     assert world.noted == FROM_THE_START
+
+
+async def test_the_end_waits_for_a_look_at_the_file_that_is_under_way() -> None:
+    entered, may_end = threading.Event(), threading.Event()
+
+    class SlowJournal(Journal):
+        def after(self, number: int, *, received_to_us: int) -> Batch | None:
+            entered.set()
+            may_end.wait()
+            return super().after(number, received_to_us=received_to_us)
+
+    world = World(FROM_THE_START)
+    world.journal = SlowJournal()
+    world.restart()
+    task = asyncio.get_running_loop().create_task(world.follower.run(), name="follower")
+    await asyncio.to_thread(entered.wait)
+    task.cancel()
+    await asyncio.sleep(0)
+    was_done = task.done()
+
+    may_end.set()
+    await asyncio.wait({task})
+
+    assert (was_done, task.cancelled()) == (False, True)
+
+
+async def test_whatever_goes_wrong_is_this_targets_alone_and_it_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(following, "AFTER_A_MISTAKE", timedelta())
+    world = World(FROM_THE_START)
+    world.journal.last = 1
+    world.database.answers = [ZeroDivisionError(), StoreUnavailableError("the disk is full")]
+
+    task = asyncio.get_running_loop().create_task(world.follower.run(), name="follower")
+    async with asyncio.timeout(5):
+        while world.missing:  # noqa: ASYNC110 - the task under test sets no event
+            await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+
+    assert task.cancelled()

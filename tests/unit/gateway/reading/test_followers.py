@@ -121,6 +121,7 @@ async def test_nothing_is_held_against_a_device_that_is_heard_no_more(
     change(lane, "h-1")
     clock.advance(timedelta(hours=2))
     lane.look()
+    await lane.commit()
     lane.restart()
     wake(lane)
     clock.advance(timedelta(hours=2))

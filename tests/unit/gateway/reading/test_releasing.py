@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ class Outlet:
         self.writer = InstantWriter(lane.store)
         self.releasing = Releasing(self.sharing, self.writer, lane.town.clock)
 
-    async def commit(self, **values: float) -> None:
+    async def commit(self, **values: Any) -> None:
         self.lane.hear("m-1", **values)
         self.releasing.committed(await self.lane.commit())
         self.lane.town.clock.advance(timedelta(seconds=1))

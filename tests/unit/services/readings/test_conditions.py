@@ -39,7 +39,7 @@ class Speaker:
     def says(self, *, message_id: str | None = None, at_us: int = NOW, **alarm: Any) -> None:
         changed = self.conditions.after(
             self.device,
-            ForeignAlarm(**{"kind": SMOKE, "is_active": True} | alarm),
+            ForeignAlarm(**{"kind": SMOKE, "is_active": True} | alarm),  # type: ignore[arg-type]
             message_id,
             at_us=at_us,
             received_us=NOW + next(self._seconds),

@@ -140,6 +140,15 @@ def test_organisations_whose_rights_overlap_each_get_what_is_theirs_once(street:
     assert len(shares) == 4, "one event for each organisation, position and class"
 
 
+def test_of_several_rights_the_earliest_step_of_the_chain_is_the_one_that_is_named(street: Street) -> None:
+    street.town.grant("acme", "h-1", "climate", step=2)
+    first = street.town.grant("acme", "h-1", "climate", step=1)
+
+    [share] = street.shares(street.bath)
+
+    assert share.key.grant_id == first.id
+
+
 def test_a_grant_that_is_withdrawn_holds_no_more_at_the_next_release(street: Street) -> None:
     grant = street.town.grant("acme", "h-1", "climate")
     assert len(street.shares(street.bath)) == 1

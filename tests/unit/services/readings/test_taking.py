@@ -263,6 +263,9 @@ async def test_a_clock_that_fell_back_for_good_does_not_silence_the_rules(
 async def test_a_bad_time_beside_a_good_one_does_not_silence_the_good_ones_rule(
     lane: ReadingLane, clock: FrozenClock
 ) -> None:
+    lane.hear("l-1", at=clock.now(), leak=0.0)
+    await lane.commit()
+    clock.advance(timedelta(minutes=1))
     now, far = (to_micros(clock.now() + by) / 1e6 for by in (timedelta(0), timedelta(days=300)))
 
     lane.packet(

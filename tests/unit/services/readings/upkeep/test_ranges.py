@@ -14,7 +14,7 @@ Page = tuple[int, int, int]
 """First series, last series, count."""
 
 runs = st.lists(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=8), min_size=1, max_size=4)
-"""Of each segment's pages: how far the first series is from the last of the page before, and how many more."""
+"""Of each segment's pages: how far the first series is from the last one before, and how many more."""
 
 
 def pages_of(run: list[tuple[int, int]], *, count: int = 4) -> list[Page]:
