@@ -113,6 +113,19 @@ class BulkSession:
             return False
         return self._link.publish(topic, payload, expiry)
 
+    def pause(self) -> None:
+        """Read nothing more from this connection until ``resume``; the broker keeps what comes.
+
+        Mosquitto 2.0.11 does not keep to the receive maximum: this is what bounds our memory.
+        """
+        if self._link is not None:
+            self._link.set_reading(is_on=False)
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._link is not None:
+            self._link.set_reading(is_on=True)
+
     async def _stay_connected(self, callbacks: BulkCallbacks) -> None:
         def let_in(was_present: bool) -> None:  # noqa: FBT001 - as of on_connected
             self._link = link
@@ -167,6 +180,7 @@ class _Link:
         )
         self._client.set_auth_credentials(address.username, address.password)
         self._was_present = False
+        self._is_reading = True
         self._client.on_connect = self._at_connect
         self._client.on_subscribe = self._at_subscribe
         self._client.on_disconnect = self._at_disconnect
@@ -200,6 +214,17 @@ class _Link:
         transport = self._client._connection._transport  # noqa: SLF001
         if not transport.is_closing():
             transport.write(packets)
+
+    def set_reading(self, *, is_on: bool) -> None:
+        """Have the socket read, or not; the same again changes nothing."""
+        transport = self._client._connection._transport  # noqa: SLF001
+        if is_on is self._is_reading or transport.is_closing():
+            return
+        self._is_reading = is_on
+        if is_on:
+            transport.resume_reading()
+        else:
+            transport.pause_reading()
 
     def publish(self, topic: str, payload: bytes, expiry: timedelta) -> bool:
         """Publish with QoS 0, unless too much waits already."""

@@ -53,17 +53,10 @@ MAX_INFLIGHT_MESSAGES: Final = Limit(
     value=1_000,
     unit="unacknowledged messages per client",
     because="The hub acknowledges only what is on disk, so a burst of 500 alarms is in flight at once. "
-    "MQTT 5 clients, the hub among them, set their own number (Receive Maximum) when they connect.",
+    "MQTT 5 clients, the hub among them, set their own number (Receive Maximum) when they connect; "
+    "2.0.11 keeps to it only until the first acknowledgement, so the hub bounds its memory itself.",
     at_the_bound="Further messages wait in the queue. Nothing is lost, but one that is never acknowledged "
     "holds its place until the client reconnects.",
-)
-MAX_INFLIGHT_BYTES: Final = Limit(
-    option="max_inflight_bytes",
-    value=16 * 1024 * 1024,
-    unit="bytes of unacknowledged payload per client",
-    because="The reading process may hold 20,000 packets at once; this bounds its memory when they are "
-    "large.",
-    at_the_bound="Further messages wait in the queue, as for max_inflight_messages.",
 )
 MAX_PACKET_BYTES: Final = Limit(
     option="max_packet_size",
@@ -133,7 +126,6 @@ GLOBAL_LIMITS: Final = (
     MAX_QUEUED_MESSAGES,
     MAX_QUEUED_BYTES,
     MAX_INFLIGHT_MESSAGES,
-    MAX_INFLIGHT_BYTES,
     MAX_PACKET_BYTES,
     MAX_KEEPALIVE,
     PERSISTENT_CLIENT_EXPIRATION,

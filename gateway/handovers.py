@@ -224,8 +224,8 @@ def how_far(reader: Connection, readings: Connection) -> int:
 def find_overdue(now: datetime, *, file: Path, reader: Connection, profiles: Profiles) -> Overdue:
     """The devices that have not been heard for long, and which of them have sent readings.
 
-    While the readings cannot be read, only devices that measure nothing are named: of the others nobody
-    knows whether they have spoken.
+    While the readings cannot be read, or their process was away until now, only devices that measure
+    nothing are named: of the others nobody knows whether they have spoken.
 
     Args:
         now: The moment.
@@ -235,17 +235,23 @@ def find_overdue(now: datetime, *, file: Path, reader: Connection, profiles: Pro
     """
     devices = silence.overdue(reader, now=now)
     try:
-        return Overdue(devices=devices, spoken_at=_spoken_at(file, devices))
+        spoken_at = _spoken_at(file, devices, now=now)
     except StoreUnavailableError as error:
         _log.error("readings_unreadable", reason=str(error))
-        measure_nothing = [device for device in devices if not profiles[device.profile].readings]
-        return Overdue(devices=measure_nothing, spoken_at={})
+        spoken_at = None
+    if spoken_at is not None:
+        return Overdue(devices=devices, spoken_at=spoken_at)
+    measure_nothing = [device for device in devices if not profiles[device.profile].readings]
+    return Overdue(devices=measure_nothing, spoken_at={})
 
 
-def _spoken_at(file: Path, devices: Sequence[Device]) -> Mapping[DeviceId, datetime]:
+def _spoken_at(file: Path, devices: Sequence[Device], *, now: datetime) -> Mapping[DeviceId, datetime] | None:
+    """When devices last sent a reading; None: nobody has listened to them of late."""
     if not devices or not file.exists():
         return {}
     with ReadingsReader(file) as readings:
+        if not readings.has_listened(now=now):
+            return None
         received_at = readings.last_received({device.position_id for device in devices})
     return {
         device.id: received_at[device.position_id] for device in devices if device.position_id in received_at

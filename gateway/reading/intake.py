@@ -35,6 +35,10 @@ from services.store.writer import Writer
 GATHER: Final = timedelta(milliseconds=40)
 """How long packets gather for one commit: some 25 syncs a second, whatever the load."""
 
+HELD_PACKETS: Final = 20_000
+HELD_BYTES: Final = 16 * 1024 * 1024
+"""What may gather for one commit; then nothing more is read until that is on disk; the broker keeps it."""
+
 LOOK_EVERY: Final = timedelta(seconds=1)
 """How often rules are asked about what did not arrive."""
 
@@ -49,7 +53,7 @@ _log = structlog.get_logger(__name__)
 
 
 class ReadingIntake:
-    """The one way in of the reading lane. What waits here is bounded by the session's receive maximum."""
+    """The one way in of the reading lane. ``HELD_PACKETS`` and ``HELD_BYTES`` bound what waits here."""
 
     def __init__(
         self,
@@ -78,6 +82,9 @@ class ReadingIntake:
         self._clock = clock
         self._on_committed = on_committed
         self._batch = Batch()
+        self._held_bytes = 0
+        """Payloads of the batch that gathers."""
+        self._session: BulkSession | None = None
         self._arrived = asyncio.Event()
         self._is_stopping = False
         self._not_acknowledged = 0
@@ -93,6 +100,11 @@ class ReadingIntake:
         """Take a packet in. Whatever it is, it is in the next commit: as readings, or set aside."""
         batch = self._batch
         self._arrived.set()
+        self._held_bytes += len(payload)
+        if self._session is not None and (
+            self._held_bytes > HELD_BYTES or len(batch.packet_ids) > HELD_PACKETS
+        ):
+            self._session.pause()
         if packet_id:
             sum_ = content_sum(topic, payload)
             batch.packet_ids.append(packet_id)
@@ -126,6 +138,7 @@ class ReadingIntake:
         supervisor starts us again: the new connection makes the broker hand everything over once more.
         While there is no room on the disk (``gateway.reading.floor``) what has arrived waits, unacknowledged.
         """
+        self._session = session
         while not self._is_stopping:
             await self._arrived.wait()
             await asyncio.sleep(GATHER.total_seconds())
@@ -144,7 +157,7 @@ class ReadingIntake:
                 self._arrived.set()
 
     async def _commit(self, session: BulkSession) -> None:
-        batch, self._batch = self._batch, Batch()
+        batch, self._batch, self._held_bytes = self._batch, Batch(), 0
         skipped, self._not_acknowledged = self._not_acknowledged, 0
         connection = session.connection
         changed, found = self._rulings.take_changes()
@@ -161,6 +174,7 @@ class ReadingIntake:
         for late in committed.late.rows():
             self._states.note(*late)
         session.acknowledge(committed.packet_ids[skipped:], connection=connection)
+        session.resume()
         self._on_committed(committed)
 
 

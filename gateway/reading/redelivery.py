@@ -1,7 +1,7 @@
 """Which packets the broker has handed over before: what was committed and not acknowledged comes again.
 
 MQTT gives a packet an id and, when it comes again, the mark DUP (MQTT 5, 3.3.1.1). An id is used anew only
-after 65,535 others (Mosquitto counts up), so among the last 30,000 packets the same id with the same
+after 65,535 others (Mosquitto counts up), so among the last 50,000 packets the same id with the same
 content is the same packet. That is how a reading without a time of its own is still stored once.
 """
 
@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Final
 from zlib import crc32
 
-WINDOW: Final = 30_000
-"""Packets; more than can be unacknowledged, and less than half of all ids."""
+WINDOW: Final = 50_000
+"""Packets; more than wait unacknowledged (two commits of 20,000), and well below the number of all ids."""
 
 
 def content_sum(topic: str, payload: bytes) -> int:

@@ -28,7 +28,7 @@ from services.readings.upkeep.flush import flush
 from services.readings.upkeep.merge import merge_days, merge_flushes
 from services.store import events
 from services.store.connection import to_micros
-from services.store.readings import erasures, handovers, journal, segments
+from services.store.readings import alive, erasures, handovers, journal, segments
 from services.store.readings.recent import Recent
 from services.store.sqlite import SqliteConnection
 from services.store.writer import Writer
@@ -38,6 +38,7 @@ FLUSH_READINGS: Final = 1_000_000
 """28 MB in memory, and twice that while they are sorted."""
 
 FLUSH_AFTER: Final = timedelta(minutes=5)
+ALIVE_EVERY: Final = timedelta(seconds=5)
 EXPIRE_EVERY: Final = timedelta(hours=1)
 JOURNAL_ROWS_PER_STEP: Final = 20
 """Of 56 kB when the city is busy; what is deleted is overwritten, which takes a millisecond a row."""
@@ -87,12 +88,14 @@ class Upkeep:
         self._retention = retention
         self._clock = clock
         self._flushed_s = self._expired_s = time.monotonic()
+        self._alive_again_s, self._started_at = 0.0, clock.now()
         self._eraser = Eraser(writer, reader, registry_reader, recent, clock=clock, forget=self._forget)
 
     async def run(self) -> None:
         """Do what is due, once a second, until cancelled."""
         while True:
             await asyncio.sleep(EVERY.total_seconds())
+            await self._say_alive()
             await self._erase()
             if not self._floor.is_reached() and await self._flush_if_due():
                 await merge_flushes(self._writer, self._reader, between=self._between)
@@ -101,6 +104,13 @@ class Upkeep:
                 self._expired_s = time.monotonic()
                 await self._expire()
             await self._drop()
+
+    async def _say_alive(self) -> None:
+        """Let the alarm process know that whoever sends readings is heard (``gateway.handovers``)."""
+        if self._floor.is_reached() or time.monotonic() < self._alive_again_s:
+            return
+        self._alive_again_s = time.monotonic() + ALIVE_EVERY.total_seconds()
+        await self._writer.write(partial(alive.say, since=self._started_at, now=self._clock.now()))
 
     async def _flush_if_due(self) -> bool:
         """Flush what is much or old; rows without any reading are done with too, then."""

@@ -86,6 +86,13 @@ class RecordingBulkSession(BulkSession):
         self.acknowledged: list[int] = []
         self.published: list[tuple[str, bytes]] = []
         self.is_up = True
+        self.is_paused = False
+
+    def pause(self) -> None:
+        self.is_paused = True
+
+    def resume(self) -> None:
+        self.is_paused = False
 
     @property
     def is_connected(self) -> bool:

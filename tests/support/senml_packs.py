@@ -131,9 +131,8 @@ def judge(pack: Pack) -> list[Measured] | None:
 def _is_base_alone(record: dict[str, Any]) -> bool:
     bases = {"bn", "bt", "bu", "bv", "bs", "bver"}
     has_base = bool(bases & set(record))
-    return has_base and not {
-        label for label in set(record) & (set(CBOR_LABELS) - bases) if record[label] != ""
-    }
+    own = set(record) & (set(CBOR_LABELS) - bases)
+    return has_base and not {label for label in own if record[label] != "" or label in {"vs", "vd"}}
 
 
 def _in_force(pack: Pack, place: int, label: str, otherwise: Any) -> Any:

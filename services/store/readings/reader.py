@@ -20,7 +20,7 @@ from services.domain.readings import Points, Sample, Series, SeriesId
 from services.store import events
 from services.store.connection import from_micros
 from services.store.migrations import READINGS, migrate
-from services.store.readings import journal, segments
+from services.store.readings import alive, journal, segments
 from services.store.readings import series as rows
 from services.store.readings.columns import NONE, Columns, columns_of, joined, latest
 from services.store.sqlite import SqliteConnection
@@ -85,6 +85,10 @@ class ReadingsReader:
             SeriesId(series_id): Sample(at=from_micros(at), received_at=from_micros(received_at), value=value)
             for series_id, at, received_at, value in latest(joined([known, since])).rows()
         }
+
+    def has_listened(self, *, now: datetime) -> bool:
+        """Whether the reading process has been there for long enough to know who speaks."""
+        return alive.has_listened(self._connection, now=now)
 
     def last_received(self, position_ids: Iterable[PositionId]) -> dict[PositionId, datetime]:
         """When the last readings of these positions were received, where there are any.

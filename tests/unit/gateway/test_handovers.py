@@ -24,7 +24,7 @@ from services.readings.handover import Handover, Heard, Released, Said, Told
 from services.store import audit, events, status
 from services.store.connection import Connection, from_micros, to_micros
 from services.store.migrations import READINGS, migrate
-from services.store.readings import handovers
+from services.store.readings import alive, handovers
 from services.store.sqlite import SqliteConnection
 from services.store.writer import Writer
 from services.supervision import silence as silences
@@ -373,6 +373,8 @@ class Silence:
         self.lane, self.town, self._file, self._reader = lane, lane.town, file, reader
         self._desk = Desk(lane.town)
         self._filed = 0
+        self._since = lane.town.now - timedelta(hours=1)
+        self.listen()
 
     async def hear(self, device: str = "m-1", **values: Any) -> None:
         self.lane.hear(device, **values or {"humidity": 40.0})
@@ -383,8 +385,18 @@ class Silence:
 
     def wait(self, **time: float) -> None:
         """Let time pass in which the hub listens."""
+        self.wait_alone(**time)
+        self.listen()
+
+    def wait_alone(self, **time: float) -> None:
+        """Let time pass in which the alarm process listens and the reading process is away."""
         self.town.clock.advance(timedelta(**time))
         self.town.write(partial(silences.still_here, now=self.town.now))
+
+    def listen(self, *, since: datetime | None = None) -> None:
+        """The reading process says that it is there, and since when."""
+        with self.lane.store.transaction():
+            alive.say(self.lane.store, since=since or self._since, now=self.town.now)
 
     def ask(self) -> Overdue:
         """Who would be called silent, and has spoken elsewhere."""
@@ -440,6 +452,18 @@ async def test_it_is_called_silent_when_it_speaks_no_more_and_well_again_on_the_
     assert silence.silent() == []
 
 
+async def test_nobody_is_called_silent_because_the_reading_process_was_away(silence: Silence) -> None:
+    await silence.hear()
+    silence.wait_alone(hours=9)
+
+    assert silence.look() == []
+    silence.listen(since=silence.town.now - timedelta(seconds=10))  # it has just come back
+    assert silence.look() == []
+
+    silence.listen(since=silence.town.now - timedelta(minutes=2))
+    assert silence.look() == ["m-1"]
+
+
 async def test_nobody_is_called_silent_who_was_not_asked_whether_it_speaks(
     silence: Silence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -476,7 +500,7 @@ async def test_while_the_readings_cannot_be_read_only_what_measures_nothing_is_c
     silence.town.hear("p-1")
     silence.lane.store.close()
     break_file(file)
-    silence.wait(hours=9)
+    silence.wait_alone(hours=9)
 
     assert silence.look() == ["p-1"]
 

@@ -216,3 +216,19 @@ async def test_a_lane_without_anything_to_say_commits_nothing(
     monkeypatch.setattr(lane.writer, "write", never)
 
     await lane.commit()
+
+
+async def test_nothing_more_is_read_while_much_is_held_and_all_of_it_again_once_it_is_on_disk(
+    lane: ReadingLane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.reading.intake.HELD_PACKETS", 2)
+    await lane.commit()  # it knows its session from the first turn on
+    seen = []
+    for humidity in (40.0, 41.0, 42.0, 43.0):
+        lane.hear("m-1", humidity=humidity)
+        seen.append(lane.session.is_paused)
+
+    await lane.commit()
+
+    assert seen == [False, False, False, True]
+    assert not lane.session.is_paused
