@@ -41,7 +41,6 @@ class SeriesStates:
             # where the last one's clock was ahead, there is nothing right that is newer than its receipt
             self.newest_at[series_id] = self.last_counts_from(series_id)
         self.changed.clear()
-        self._ahead_at.clear()
 
     def add(self) -> int:
         """Make room for one more series; returns its id."""

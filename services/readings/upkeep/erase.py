@@ -112,7 +112,6 @@ class Eraser:
         await self._writer.write(_nothing, is_urgent=True)  # what was gathered before is on disk with this
         await self._writer.write(partial(_forget_marks, names=names))
         await self._erase_set_aside(asked.home_id, names.client_ids)
-        await self._drop_pages()
         await self._erase_segments(asked.id, ids)
         await self._erase_journal(asked.id, ids)
 
@@ -121,11 +120,6 @@ class Eraser:
             events.forget_quarantined, home_id=home_id, client_ids=client_ids, limit=SET_ASIDE_PER_STEP
         )
         while await self._writer.write(step):
-            pass
-
-    async def _drop_pages(self) -> None:
-        """Take away what merges have replaced: it is in no answer, and still in the file."""
-        while await self._writer.write(partial(segments.drop_pages, limit=PAGES_PER_STEP)):
             pass
 
     async def _erase_segments(self, id_: str, series_ids: Sequence[SeriesId]) -> None:
@@ -138,7 +132,8 @@ class Eraser:
                 is_kept=partial(_is_kept, series_ids=series_ids),
                 note=partial(erasures.add_count, id_=id_),
             )
-        await self._drop_pages()
+        while await self._writer.write(partial(segments.drop_pages, limit=PAGES_PER_STEP)):
+            pass  # also what merges have replaced: it is in no answer, and still in the file
 
     async def _erase_journal(self, id_: str, series_ids: Sequence[SeriesId]) -> None:
         after, newest = 0, journal.newest(self._reader)

@@ -21,7 +21,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 def routes(app: FastAPI) -> set[tuple[str, str]]:
     """Method and path of every route, also of those in routers within routers."""
     return {
-        (method, context.path)
+        (method, context.path or "")
         for context in iter_route_contexts(app.routes)
         for method in context.methods or ()
         if method != "HEAD"

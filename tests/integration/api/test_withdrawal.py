@@ -187,7 +187,11 @@ async def test_a_client_that_leaves_lets_go_of_its_turn(
 
     for _ in range(6):
         leaves = asyncio.Event()
-        heard = await asked(app, path, token=acme, leaves=leaves, between=lambda _, event=leaves: event.set())
+
+        def leave(_: int, event: asyncio.Event = leaves) -> None:
+            event.set()
+
+        heard = await asked(app, path, token=acme, leaves=leaves, between=leave)
         assert not heard.is_whole
 
     assert (await api.get("", token=acme, series=long_series)).status_code == 200

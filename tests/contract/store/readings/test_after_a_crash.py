@@ -123,6 +123,16 @@ def test_what_is_sent_again_after_a_crash_is_stored_once(
     assert events.counter(readings.connection, "reading_values_duplicate") == 2 * len(before)
 
 
+def test_what_comes_twice_for_one_commit_is_stored_once(readings: SqliteReadings) -> None:
+    intake = Intake(readings, PLACES)
+    for value in (1.0, 2.0):
+        intake.take("position-1", [("temperature", NOW, value)], received_us=NOW)
+
+    asyncio.run(intake.commit(NOW))
+
+    assert [row.value for row in readings.raw()] == [1.0]
+
+
 def test_a_reading_that_was_ahead_and_comes_again_when_its_time_has_come_is_found_once(
     readings: SqliteReadings,
 ) -> None:

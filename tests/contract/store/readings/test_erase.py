@@ -15,7 +15,7 @@ from devices.kinds import DeviceId, HomeId
 from services import quarantine
 from services.domain.homes import Device, DeviceState, Dialect, ForeignDevice, Home, Integration, Position
 from services.domain.ids import IntegrationId, PositionId
-from services.readings.batch import Batch
+from services.readings.batch import Batch, Doubtful
 from services.readings.upkeep import erase
 from services.store import integrations, registry
 from services.store.connection import from_micros, to_micros
@@ -344,6 +344,7 @@ def test_a_batch_that_was_gathered_before_brings_nothing_of_it_back(readings: Sq
         batch.at.append(DAY + 1)
         batch.received_at.append(DAY + 1)
         batch.value.append(1.5)
+    batch.doubtful = [Doubtful(pack=0, series=id_, at=DAY - 1, received_at=DAY, value=1.5) for id_ in (1, 2)]
     batch.last_values = [(1, DAY + 1, DAY + 1, 1.5), (2, DAY + 1, DAY + 1, 1.5)]
 
     readings.erase("h-1")
@@ -353,8 +354,8 @@ def test_a_batch_that_was_gathered_before_brings_nothing_of_it_back(readings: Sq
         )
     )
     readings.recent.add(committed.columns, number=committed.number)
-    readings.flush()
     readings.reopen()
+    readings.flush()
 
     assert {row.series for row in readings.raw()} == {2}
     assert readings.connection.rows("SELECT series FROM last_values") == [(2,)]

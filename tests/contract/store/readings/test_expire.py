@@ -163,6 +163,21 @@ def test_time_counts_from_the_receipt_whatever_the_devices_clock_said(
     assert left == [[1.0, 2.0], [2.0]]
 
 
+def test_a_segment_that_was_received_over_many_days_goes_bit_by_bit(readings: SqliteReadings) -> None:
+    readings.add(series(1))
+    for day in range(6):
+        readings.commit([(1, START - 99 * DAY_MICROS + day, START + day * DAY_MICROS, float(day))])
+    readings.flush()
+    readings.merge_days(today=segments.day_of(START) + 6)
+
+    left = []
+    for day in range(10, 17):
+        readings.expire(RETENTION, now=at_noon(day))
+        left.append([row.value for row in readings.raw()])
+
+    assert left == [[float(day) for day in range(first, 6)] for first in range(7)]
+
+
 def test_what_was_committed_and_never_flushed_goes_too(readings: SqliteReadings) -> None:
     readings.add(series(1))
     readings.commit([(1, START, START, 1.0)])

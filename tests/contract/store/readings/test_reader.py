@@ -120,6 +120,16 @@ def test_a_time_before_1970_is_a_time(readings: SqliteReadings) -> None:
         ]
 
 
+def test_the_last_day_before_1970_is_a_day_like_any_other(readings: SqliteReadings) -> None:
+    readings.add(series(1), series(2))
+    flushed(readings, said(1, -5, DAY) + said(2, -5, DAY))
+
+    readings.merge_days(today=day_of(DAY))
+
+    with readings.reader() as reader:
+        assert [times(reader.points(id_, **EVER)) for id_ in (ONE, TWO)] == [[-5, DAY]] * 2
+
+
 def test_nobodys_series_has_no_points_and_no_last(spread: SqliteReadings) -> None:
     with spread.reader() as reader:
         assert list(reader.points(SeriesId(77), **EVER)) == []
