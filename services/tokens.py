@@ -101,6 +101,12 @@ def recognise(connection: Connection, text: str, *, now: datetime) -> ApiToken |
     return token if token is not None and token.holds(now) else None
 
 
+def still_holds(connection: Connection, token_id: TokenId, *, at: datetime) -> bool:
+    """Whether a token that was recognised before holds yet."""
+    token = rows.get(connection, token_id)
+    return token is not None and token.holds(at)
+
+
 def is_use_to_note(token: ApiToken, *, now: datetime) -> bool:
     """Whether the last use that is noted lies an hour back."""
     return token.last_used_at is None or now - token.last_used_at >= USE_NOTED_EVERY

@@ -8,6 +8,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated, ClassVar, Final
 
+import structlog
 from fastapi import Depends, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -16,7 +17,7 @@ from gateway.api.problems import ApiRefusedError
 from services import audit, tokens
 from services.domain.homes import Grant
 from services.domain.ids import OrganisationId
-from services.domain.tokens import ApiToken
+from services.domain.tokens import ApiToken, TokenId
 
 BEARER: Final = HTTPBearer(
     scheme_name="token",
@@ -44,6 +45,7 @@ class Caller:
     organisation_id: OrganisationId
     actor: str
     """Its token, as the log names it."""
+    token_id: TokenId
 
     def look(self, grant: Grant, asked: str) -> audit.Entry:
         """That it looks at a home, by a grant.
@@ -77,7 +79,8 @@ async def caller_of(
     now = parts.clock.now()
     if tokens.is_use_to_note(token, now=now):
         await parts.ledger.used(token, at=now)
-    return Caller(organisation_id=token.organisation_id, actor=f"token:{token.id}")
+    structlog.contextvars.bind_contextvars(organisation_id=token.organisation_id)
+    return Caller(organisation_id=token.organisation_id, actor=f"token:{token.id}", token_id=token.id)
 
 
 Asking = Annotated[Caller, Depends(caller_of)]

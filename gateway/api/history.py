@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
+from gateway.api.callers import Caller
 from gateway.api.parts import Stores
 from gateway.api.problems import ApiRefusedError
 from gateway.api.queries import ReadingsQuery
 from gateway.cli.times import moment_or_ago
+from services import tokens
 from services.domain.clock import Clock
 from services.domain.errors import InvalidError
 from services.domain.readings import CLOCK_TOLERANCE
@@ -131,9 +133,16 @@ def pieces(asked: Excerpt, stores: Stores) -> Iterator[bytes]:
     return WRITERS[asked.form](READING if asked.points is None else BUCKET, _small(blocks))
 
 
-def still_granted(asked: Excerpt, stores: Stores, clock: Clock) -> Callable[[], bool]:
-    """Asks whether an excerpt may be seen yet."""
-    return lambda: granted.still_holds(stores.registry, asked.known.grant, at=clock.now())
+def still_allowed(asked: Excerpt, caller: Caller, stores: Stores, clock: Clock) -> Callable[[], bool]:
+    """Asks whether an excerpt may be seen yet: the grant and the token hold."""
+
+    def is_allowed() -> bool:
+        now = clock.now()
+        return granted.still_holds(stores.registry, asked.known.grant, at=now) and tokens.still_holds(
+            stores.registry, caller.token_id, at=now
+        )
+
+    return is_allowed
 
 
 def _readings(asked: Excerpt, label: Label, stores: Stores) -> Iterator[Block]:

@@ -1,33 +1,27 @@
 """What the routes work with: joined once, when the application starts.
 
-Ledger    the one writer of this process: looks, and the use of tokens
+Ledger    what this process writes: looks, and the use of tokens; see ``ledger``
 Threads   where the stores are read, apart from those that answer /readyz
 Turns     how many histories an organisation may have under way
 """
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, ClassVar, Final, TypeVar
 
 import anyio
 from fastapi import Depends, Request
 
+from gateway.api.ledger import Ledger
 from gateway.api.problems import ApiRefusedError
 from gateway.data_folder import DataFolder
-from services import audit
 from services.domain.clock import Clock
-from services.domain.tokens import ApiToken
-from services.store import tokens
-from services.store.connection import Connection
 from services.store.migrations import migrate
 from services.store.readings.reader import ReadingsReader
 from services.store.sqlite import SqliteConnection
-from services.store.writer import Writer
 
 THREADS: Final = 8
 HISTORIES_AT_ONCE: Final = 4
@@ -47,26 +41,6 @@ class TooManyAtOnceError(ApiRefusedError):
     def __init__(self, at_once: int) -> None:
         self.at_once = at_once
         super().__init__(f"{at_once} histories of yours are under way, which is the most at the same time")
-
-
-class Ledger:
-    """Writes to the alarm path's store: little, and what comes at the same time in one commit."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-
-    async def looked(self, looks: Iterable[audit.Entry], *, at: datetime) -> None:
-        """Log looks; on disk when this returns, so that only then what was asked for may leave.
-
-        Raises:
-            StoreUnavailableError: They are not logged: nothing may leave.
-        """
-        if entries := list(looks):
-            await self._writer.write(partial(_note, entries=entries, at=at))
-
-    async def used(self, token: ApiToken, *, at: datetime) -> None:
-        """Note that a token was used."""
-        await self._writer.write(partial(tokens.note_use, token_id=token.id, at=at))
 
 
 class Threads:
@@ -135,15 +109,10 @@ class Parts:
 
 @asynccontextmanager
 async def open_parts(folder: DataFolder, clock: Clock) -> AsyncGenerator[Parts]:
-    """Open what the routes work with; writes that were handed in are finished before it is closed."""
+    """Open what the routes work with."""
     with closing(SqliteConnection(folder.database)) as connection:
         migrate(connection)
-        writer = Writer(connection)
-        writer.start()
-        try:
-            yield Parts(folder=folder, clock=clock, ledger=Ledger(writer), threads=Threads(), turns=Turns())
-        finally:
-            await writer.aclose()
+        yield Parts(folder=folder, clock=clock, ledger=Ledger(connection), threads=Threads(), turns=Turns())
 
 
 def parts_of(request: Request) -> Parts:
@@ -153,8 +122,3 @@ def parts_of(request: Request) -> Parts:
 
 
 Here = Annotated[Parts, Depends(parts_of)]
-
-
-def _note(connection: Connection, entries: Iterable[audit.Entry], at: datetime) -> None:
-    for entry in entries:
-        audit.note(connection, entry, at=at)

@@ -13,7 +13,7 @@ from gateway.api.problems import ApiRefusedError
 from services.readings.formats import Format
 
 PAGE: Final = 100
-LONGEST_PAGE: Final = 500
+LONGEST_PAGE: Final = 200
 MOST_POINTS: Final = 10_000
 LARGEST_SERIES: Final = 2**32 - 1
 

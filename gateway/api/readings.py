@@ -17,7 +17,7 @@ from gateway.api import answers
 from gateway.api.answers import BucketRow, LastPage, ReadingRow, SeriesPage
 from gateway.api.callers import Asking, Caller
 from gateway.api.cursors import key_of
-from gateway.api.history import UnknownSeriesError, excerpt, pieces, still_granted
+from gateway.api.history import UnknownSeriesError, excerpt, pieces, still_allowed
 from gateway.api.negotiation import MEDIA_TYPES, chosen_format
 from gateway.api.openapi import Responses
 from gateway.api.parts import Here, Parts
@@ -93,7 +93,7 @@ async def get_readings(
         asked = await parts.threads.run(partial(excerpt, query, form, history, now=now))
         await parts.ledger.looked([caller.look(asked.known.grant, asked.words)], at=now)
         return GuardedResponse(
-            guarded(pieces(asked, stores), still_granted(asked, stores, parts.clock)),
+            guarded(pieces(asked, stores), still_allowed(asked, caller, stores, parts.clock)),
             threads=parts.threads,
             held=held.pop_all(),
             media_type=MEDIA_TYPES[form],

@@ -25,6 +25,12 @@ EMPTY_WITHIN_MILLISECONDS: Final = 20
 STATEMENT_CACHE: Final = 256
 OLDEST_SAFE_SQLITE: Final = (3, 51, 3)
 
+LONG_WAL_FRAMES: Final = 4_000
+"""16 MB of log: a look at a page costs more with each such piece."""
+
+RESTART_TRIES: Final = 50
+RESTART_PAUSE_SECONDS: Final = 0.002
+
 WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 """The write-ahead log is cut back to this after a checkpoint."""
 
@@ -125,8 +131,34 @@ class SqliteConnection:
         return int(row[0]) if row else 0
 
     def checkpoint(self) -> None:
-        """Move what is in the write-ahead log into the file, without making any writer wait."""
-        self.rows("PRAGMA wal_checkpoint(PASSIVE)")
+        """Move what is in the write-ahead log into the file, and let the log begin anew.
+
+        Moving makes no writer wait. But under load a writer adds to the log before the last of it is moved,
+        so it would grow for ever, and every look with it. So once it is long the little that is left is
+        moved with the writer's lock in hand, some milliseconds; if anybody reads or writes just then, not
+        now.
+        """
+        frames, _ = self._checkpointed(apsw.SQLITE_CHECKPOINT_PASSIVE)
+        if frames < LONG_WAL_FRAMES:
+            return
+        self._connection.set_busy_handler(None)
+        try:
+            for _ in range(RESTART_TRIES):
+                with contextlib.suppress(apsw.BusyError):
+                    self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+                    return
+                time.sleep(RESTART_PAUSE_SECONDS)
+        except _ENVIRONMENT as error:
+            raise StoreUnavailableError(str(error)) from error
+        finally:
+            self._connection.set_busy_handler(_wait_for_the_other)
+
+    def _checkpointed(self, mode: int) -> tuple[int, int]:
+        """Frames in the log, and how many of them are in the file now."""
+        try:
+            return self._connection.wal_checkpoint(mode=mode)
+        except _ENVIRONMENT as error:
+            raise StoreUnavailableError(str(error)) from error
 
     def empty_log(self) -> bool:
         """Move all of the write-ahead log into the file and cut it to nothing; False: others are in the way.

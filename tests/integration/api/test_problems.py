@@ -25,7 +25,7 @@ def series(meters: Meters, town: Town) -> int:
         ("/series", {"q": "h-1"}, "known are home, position, name, cursor, limit"),
         ("/series", {"home": ["h-1", "h-2"]}, "name each parameter once"),
         ("/series", {"limit": 0}, "greater than or equal to 1"),
-        ("/series", {"limit": 501}, "less than or equal to 500"),
+        ("/series", {"limit": 201}, "less than or equal to 200"),
         ("/series", {"position": "hall"}, "name that with `home`"),
         ("/series", {"cursor": "é"}, "`next` of an answer before"),
         ("/series", {"cursor": "W10"}, "`next` of an answer before"),

@@ -6,15 +6,17 @@ import io
 import json
 from collections.abc import MutableMapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
+from services import tokens
 from services.readings.formats import Format
-from tests.integration.api.conftest import API, Api, Meters, looks
+from tests.integration.api.conftest import API, Api, Meters, issued, looks
 from tests.support.asgi import asked
-from tests.support.town import Town
+from tests.support.town import TESTER, Town
 
 SECONDS = 60_000
 PART_BYTES = 65_536
@@ -131,6 +133,21 @@ async def test_an_answer_breaks_off_at_the_next_part_when_its_grant_is_revoked(
     if form is Format.JSON:
         with pytest.raises(json.JSONDecodeError):
             json.loads(heard.body)
+
+
+async def test_an_answer_breaks_off_when_the_token_that_asked_for_it_is_revoked(
+    app: FastAPI, long_series: int, town: Town
+) -> None:
+    token = issued(town, "acme")
+    town.grant("acme", "h-1", "climate", valid_from=town.now - timedelta(days=1))
+
+    def revoke(number: int) -> None:
+        if number == 3:
+            town.write(partial(tokens.revoke, token_id=token.token.id, actor=TESTER, now=town.now))
+
+    heard = await asked(app, f"{API}?series={long_series}&format=csv", token=token.text, between=revoke)
+
+    assert (len(heard.parts), heard.is_whole) == (3, False)
 
 
 async def test_an_answer_breaks_off_when_its_grant_reaches_its_end(

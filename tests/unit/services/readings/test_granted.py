@@ -25,8 +25,8 @@ MINUTE = timedelta(minutes=1)
 EPOCH_GRANT = 100
 """When the grant of the histories here begins, in microseconds since 1970."""
 
-moments = st.integers(0, 200)
-histories = st.dictionaries(moments, st.integers(-80, 80), max_size=60)
+moments = st.integers(80, 130)
+histories = st.dictionaries(moments, st.integers(-20, 20), max_size=50)
 
 
 @dataclass(slots=True)
