@@ -13,7 +13,7 @@ from gateway.api.callers import Caller
 from gateway.api.parts import Stores
 from gateway.api.problems import ApiRefusedError
 from gateway.api.queries import ReadingsQuery
-from gateway.cli.times import moment_or_ago
+from gateway.times import moment_or_ago
 from services import tokens
 from services.domain.clock import Clock
 from services.domain.errors import InvalidError
@@ -33,7 +33,8 @@ from services.readings.granted import History, Known
 from services.readings.history import downsample
 from services.store.connection import from_micros, to_micros
 
-LONGEST_RAW: Final = timedelta(days=31)
+LONGEST_RAW: Final = timedelta(days=31, hours=1)
+"""A month, also the one with an hour more."""
 LONGEST_IN_BUCKETS: Final = timedelta(days=3_660)
 BLOCK_ROWS: Final = 1_000
 """Rows that are written at once: some 100 kB of text."""

@@ -11,7 +11,6 @@ from gateway import settings
 from gateway.cli import printing
 from gateway.cli.desk import Desk, desk
 from gateway.cli.options import AsJson, Data, commands
-from gateway.cli.times import moment_or_ago
 from gateway.data_folder import EXPORT_LOCK, DataFolder, holder
 from gateway.export import cursors
 from gateway.export.again import Span, history, send_again
@@ -20,6 +19,7 @@ from gateway.export.lag import TargetStatus, status_of
 from gateway.export.lines import Lines
 from gateway.export.pseudonyms import pseudonyms
 from gateway.settings import ExportSettings
+from gateway.times import moment_or_ago
 from services import audit
 from services.audit import Entry
 from services.domain.errors import InvalidError, UnknownError

@@ -9,7 +9,7 @@ import typer
 from gateway.cli import printing
 from gateway.cli.desk import desk
 from gateway.cli.options import LIMIT, AsJson, Data, Limit, OfHome, OfOrganisation, commands
-from gateway.cli.times import moment
+from gateway.times import moment
 from services import registry
 from services.access import is_in_force
 from services.domain.errors import InvalidError

@@ -25,9 +25,9 @@ from gateway.cli.desk import Desk, desk
 from gateway.cli.files import write_pieces
 from gateway.cli.options import LIMIT, AsJson, Data, Limit, OfHome, commands
 from gateway.cli.series import Asked, asked_series, position_id_of
-from gateway.cli.times import ZONE
 from gateway.erasing import erase_readings
 from gateway.plots.plot import LimitLine, Plot, duration_text, plot_of
+from gateway.times import ZONE
 from services import audit, home_rules
 from services.domain.clock import SystemClock
 from services.domain.errors import RefusedError, UnknownError

@@ -10,7 +10,7 @@ from devices.profiles.rules import describe
 from gateway.cli import printing
 from gateway.cli.desk import Desk, desk
 from gateway.cli.options import LIMIT, AsJson, Data, Limit, commands
-from gateway.cli.times import seconds_in
+from gateway.times import seconds_in
 from services import home_rules
 from services.domain.errors import UnknownError
 from services.domain.homes import Device, DeviceState

@@ -13,7 +13,7 @@ import typer
 
 from gateway.cli.desk import Desk, desk
 from gateway.cli.options import LONGEST
-from gateway.cli.times import moment_or_ago
+from gateway.times import moment_or_ago
 from services.domain.errors import InvalidError, UnknownError
 from services.domain.readings import CLOCK_TOLERANCE, Sample, Series, SeriesId
 from services.readings.formats import Label

@@ -8,7 +8,7 @@ import typer
 from gateway.cli import printing
 from gateway.cli.desk import desk
 from gateway.cli.options import LIMIT, AsJson, Data, Limit, OfOrganisation, commands
-from gateway.cli.times import seconds_in
+from gateway.times import seconds_in
 from services import tokens
 from services.domain.tokens import ApiToken
 from services.store import tokens as rows

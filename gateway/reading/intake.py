@@ -49,6 +49,7 @@ Raises:
     PayloadError, NotAdmittedError: It is set aside, with the reason.
 """
 
+_AGAIN: Final = int(Mark.AGAIN)
 _log = structlog.get_logger(__name__)
 
 
@@ -109,13 +110,13 @@ class ReadingIntake:
             sum_ = content_sum(topic, payload)
             batch.packet_ids.append(packet_id)
             batch.packet_sums.append(sum_)
-            if marks & Mark.AGAIN and self._redelivery.was_taken(packet_id, sum_):
+            if marks & _AGAIN and self._redelivery.was_taken(packet_id, sum_):
                 batch.packs += 1
                 batch.packs_again += 1
                 return
             self._redelivery.note(packet_id, sum_)
         try:
-            self._handler(batch, topic, payload, to_micros(self._clock.now()), marks)
+            self._handler(batch, topic, payload, self._clock.micros(), marks)
         except PayloadError as error:
             refuse(batch, topic, payload, error.reason)
         except NotAdmittedError as error:

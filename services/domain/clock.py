@@ -1,5 +1,6 @@
 """Time comes as an argument, so that rules about time can be proved without waiting."""
 
+import time
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -10,6 +11,9 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The time now, aware, in UTC."""
 
+    def micros(self) -> int:
+        """The same as whole microseconds since 1970, for what is done for every packet."""
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -17,3 +21,7 @@ class SystemClock:
     def now(self) -> datetime:
         """The time now, aware, in UTC."""
         return datetime.now(tz=UTC)  # noqa: TID251 - the one place where time enters
+
+    def micros(self) -> int:
+        """The same as whole microseconds since 1970."""
+        return time.time_ns() // 1_000

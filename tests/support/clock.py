@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from services.store.connection import to_micros
+
 START: Final = datetime(2026, 11, 23, 8, 15, 2, 120_000, tzinfo=UTC)
 
 
@@ -14,6 +16,9 @@ class FrozenClock:
 
     def now(self) -> datetime:
         return self._now
+
+    def micros(self) -> int:
+        return to_micros(self._now)
 
     def advance(self, by: timedelta) -> datetime:
         """Let so much time pass; returns the time then."""

@@ -55,6 +55,12 @@ async def test_a_query_that_cannot_be_right_is_refused_with_what_would_be(
     assert mend in f"{problem['detail']} {problem.get('mend')}"
 
 
+async def test_a_month_is_one_answer_also_the_one_with_an_hour_more(api: Api, acme: str, series: int) -> None:
+    answer = await api.get("", token=acme, series=series, since="2026-10-01", until="2026-11-01")
+
+    assert answer.status_code == 200
+
+
 async def test_a_format_that_nobody_writes_is_not_acceptable(api: Api, acme: str, series: int) -> None:
     answer = await api.get("", token=acme, series=series, headers={"Accept": "text/html, text/csv;q=0"})
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.cli.times import moment, moment_or_ago, seconds_in
+from gateway.times import moment, moment_or_ago, seconds_in
 from services.domain.errors import InvalidError
 
 
