@@ -1,6 +1,7 @@
 """Runs every benchmark and prints one table.
 
-    python -m tests.benchmarks [NAME …]      latency, storm, growth, start, readings, export
+    python -m tests.benchmarks [NAME …]      latency, storm, growth, start, readings, reading_growth,
+                                             broker_loss, export, history
 
 Everything runs on this one machine, the load included. A limit that stands in the table is what the
 product promises; a figure beyond it is marked and makes the exit code 1.
@@ -17,7 +18,17 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import export, growth, latency, readings, start, storm
+from tests.benchmarks import (
+    broker_loss,
+    export,
+    growth,
+    history,
+    latency,
+    reading_growth,
+    readings,
+    start,
+    storm,
+)
 from tests.benchmarks.figures import Figure
 
 BENCHMARKS: Final[dict[str, Callable[[Path], Iterable[Figure]]]] = {
@@ -26,7 +37,10 @@ BENCHMARKS: Final[dict[str, Callable[[Path], Iterable[Figure]]]] = {
     "growth": growth.measure,
     "start": start.measure,
     "readings": readings.measure,
+    "reading_growth": reading_growth.measure,
+    "broker_loss": broker_loss.measure,
     "export": export.measure,
+    "history": history.measure,
 }
 
 

@@ -1,11 +1,13 @@
 """What SQLite alone has to prove: how it syncs, and that a bad disk never costs more than the commit."""
 
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from services.store import events
+from services.store import events, sqlite
 from services.store.connection import StoreUnavailableError
 from services.store.migrations import migrate
 from services.store.sqlite import SqliteConnection
@@ -126,6 +128,47 @@ def test_a_checkpoint_moves_the_log_into_the_file(connection: SqliteConnection, 
 
     assert (tmp_path / "store.db").stat().st_size > size_before
     assert events.counters(connection) == {"a": 1}
+
+
+def test_the_log_begins_anew_also_beside_a_writer_that_never_pauses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "LONG_WAL_FRAMES", 100)
+    path, commits, size = tmp_path / "busy.db", 400, 40_000
+    with closing(SqliteConnection(path)) as writing, closing(SqliteConnection(path)) as moving:
+        writing.run("CREATE TABLE blobs (content BLOB)")
+
+        def write() -> None:
+            for _ in range(commits):
+                with writing.transaction():
+                    writing.run("INSERT INTO blobs VALUES (zeroblob(?))", size)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        while writer.is_alive():
+            moving.checkpoint()
+        writer.join()
+
+        assert moving.row("SELECT COUNT(*) FROM blobs") == (commits,)
+        assert path.with_name("busy.db-wal").stat().st_size < commits * size / 2
+
+
+def test_the_log_does_not_begin_anew_in_a_readers_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "LONG_WAL_FRAMES", 0)
+    path = tmp_path / "read.db"
+    with closing(SqliteConnection(path)) as writing, closing(SqliteConnection(path)) as moving:
+        writing.run("CREATE TABLE numbers (number INTEGER)")
+        with closing(SqliteConnection(path)) as reading, reading.snapshot():
+            before = reading.row("SELECT COUNT(*) FROM numbers")
+            writing.run("INSERT INTO numbers VALUES (1)")
+
+            moving.checkpoint()
+
+            assert before == reading.row("SELECT COUNT(*) FROM numbers") == (0,)
+        writing.run("INSERT INTO numbers VALUES (2)")
+        assert writing.row("SELECT COUNT(*) FROM numbers") == (2,)
 
 
 def test_a_writer_that_another_process_keeps_waiting_too_long_is_told(
