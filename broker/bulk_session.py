@@ -194,12 +194,7 @@ class _Link:
             OSError: It is not there.
         """
         try:
-            await self._client.connect(
-                self._address.host,
-                self._address.port,
-                ssl=_tls(self._address),
-                keepalive=int(KEEP_ALIVE.total_seconds()),
-            )
+            await self._let_in()
         except gmqtt.mqtt.handler.MQTTConnectError as error:
             raise BrokerRefusedError("our connection", str(error)) from error
         wanted = [_fresh_only(topic) for topic in self._plan.subscriptions]
@@ -208,6 +203,26 @@ class _Link:
             self._client.subscribe(wanted)
             await self._subscribed
         return self._was_present
+
+    async def _let_in(self) -> None:
+        """Connect; gmqtt alone waits for ever for a broker that ends the connection before its CONNACK."""
+        connecting = asyncio.get_running_loop().create_task(
+            self._client.connect(
+                self._address.host,
+                self._address.port,
+                ssl=_tls(self._address),
+                keepalive=int(KEEP_ALIVE.total_seconds()),
+            ),
+            name="bulk connect",
+        )
+        try:
+            await asyncio.wait({connecting, self.lost}, return_when=asyncio.FIRST_COMPLETED)
+            if not connecting.done():
+                message = "the broker ended the connection before it let us in"
+                raise ConnectionResetError(message)
+            await connecting
+        finally:
+            connecting.cancel()
 
     def write(self, packets: bytes) -> None:
         """Write ready-made packets; into a connection that ends they are not, and need not be, written."""

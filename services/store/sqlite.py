@@ -25,14 +25,14 @@ EMPTY_WITHIN_MILLISECONDS: Final = 20
 STATEMENT_CACHE: Final = 256
 OLDEST_SAFE_SQLITE: Final = (3, 51, 3)
 
-LONG_WAL_FRAMES: Final = 4_000
-"""16 MB of log: a look at a page costs more with each such piece."""
-
 RESTART_TRIES: Final = 50
 RESTART_PAUSE_SECONDS: Final = 0.002
 
 WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 """The write-ahead log is cut back to this after a checkpoint."""
+
+LONG_WAL_FRAMES: Final = WAL_LIMIT_BYTES // 4096
+"""A log that is longer makes each look at a page dearer, and the next the more."""
 
 
 class SqliteConnection:
@@ -138,27 +138,18 @@ class SqliteConnection:
         moved with the writer's lock in hand, some milliseconds; if anybody reads or writes just then, not
         now.
         """
-        frames, _ = self._checkpointed(apsw.SQLITE_CHECKPOINT_PASSIVE)
-        if frames < LONG_WAL_FRAMES:
+        row = self.row("PRAGMA wal_checkpoint(PASSIVE)")  # busy, frames in the log, frames in the file
+        if row is None or row[1] < LONG_WAL_FRAMES:
             return
         self._connection.set_busy_handler(None)
         try:
             for _ in range(RESTART_TRIES):
-                with contextlib.suppress(apsw.BusyError):
-                    self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+                row = self.row("PRAGMA wal_checkpoint(RESTART)")
+                if row is not None and row[0] == 0:
                     return
                 time.sleep(RESTART_PAUSE_SECONDS)
-        except _ENVIRONMENT as error:
-            raise StoreUnavailableError(str(error)) from error
         finally:
             self._connection.set_busy_handler(_wait_for_the_other)
-
-    def _checkpointed(self, mode: int) -> tuple[int, int]:
-        """Frames in the log, and how many of them are in the file now."""
-        try:
-            return self._connection.wal_checkpoint(mode=mode)
-        except _ENVIRONMENT as error:
-            raise StoreUnavailableError(str(error)) from error
 
     def empty_log(self) -> bool:
         """Move all of the write-ahead log into the file and cut it to nothing; False: others are in the way.

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from itertools import count
@@ -275,6 +275,23 @@ async def test_a_broker_that_is_away_is_tried_until_it_is_there(
 
 def is_past(connects: list[bool], number: int) -> bool:
     return len(connects) > number
+
+
+async def test_a_broker_that_ends_the_connection_before_it_lets_us_in_is_tried_again_at_once(
+    recorder: Recorder,
+) -> None:
+    knocks = []
+
+    async def slam(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        knocks.append(1)
+        writer.close()
+
+    server = await asyncio.start_server(slam, LOOPBACK, 0)
+    port = server.sockets[0].getsockname()[1]
+    recorder.session._address = replace(recorder.session._address, port=port, ca_file=None)
+
+    async with server, recorder.running(is_awaited=False):
+        await wait_until(lambda: len(knocks) >= 3, "it has knocked three times")
 
 
 async def test_after_each_connection_that_held_the_next_attempt_is_soon(recorder: Recorder) -> None:
