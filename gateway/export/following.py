@@ -1,6 +1,7 @@
 """One target's task: what is new in the journal goes there, as fast as it takes it, for ever.
 
     newer rows ──> lines ──> sent ──> cursor            nothing newer: look again in half a second
+    many rows behind ──> a rest after each batch, as long as it took: others need the machine too
     away, refusing ──> wait ──> from the last settled row
 
 Each target has its task, its connection to readings.db and its cursor: a slow one holds no other.
@@ -90,6 +91,7 @@ class Follower:
 
     async def turn(self) -> timedelta:
         """Send one batch; returns how long to wait before the next."""
+        began_s = self._about.monotonic()
         cursor = self._cursor or await self._begin()
         sent_to, received_to_us = self._progress.sent_to, cursor.received_to_us
         batch = await _in_a_thread(lambda: self._about.source.after(sent_to, received_to_us=received_to_us))
@@ -105,7 +107,8 @@ class Follower:
             return REFUSED
         self._took(batch, set_aside)
         await self._note()
-        return timedelta() if batch.is_full else LOOK_EVERY
+        took = timedelta(seconds=self._about.monotonic() - began_s)
+        return min(took, LOOK_EVERY) if batch.is_full else LOOK_EVERY
 
     async def stop(self) -> None:
         """Note how far it has come."""
