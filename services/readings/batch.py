@@ -2,7 +2,7 @@
 
     packs ──take──> Batch ──write──> one transaction ──> packet ids to acknowledge
 
-Bounded by the session's receive maximum: what is not acknowledged yet is all there can be.
+Bounded by the intake, which stops reading from the broker when so much is held (``gateway.reading.intake``).
 """
 
 from array import array
