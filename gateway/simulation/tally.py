@@ -100,8 +100,11 @@ class Tally:
 
     @property
     def is_settled(self) -> bool:
-        """Whether something has become of every pack that homes may forget."""
-        return self.count("received") >= self.acknowledged
+        """Whether something has become of every pack that homes may forget.
+
+        A pack that a home sent again because a line was cut before its PUBACK came is received twice.
+        """
+        return self.count("received") - self.count("duplicate") >= self.acknowledged
 
     def count(self, what: str) -> int:
         """One of ``COUNTERS``, since the run began."""

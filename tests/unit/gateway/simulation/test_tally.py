@@ -66,6 +66,14 @@ def test_a_run_is_good_when_no_less_is_stored_than_was_acknowledged(acknowledged
             counted.check()
 
 
+def test_a_pack_that_came_twice_does_not_stand_for_one_that_has_not_come() -> None:
+    counted = tally()
+
+    counted.note({"reading_received": 100, "reading_stored": 99, "reading_duplicate": 1}, report(100))
+
+    assert not counted.is_settled
+
+
 def test_a_pack_that_was_set_aside_is_settled_and_not_stored() -> None:
     counted = tally()
     counted.note({"reading_received": 99, "reading_stored": 99}, report(100))
