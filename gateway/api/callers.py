@@ -4,6 +4,7 @@ No token, a wrong one, one that ended and one that was revoked all get the same 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, ClassVar, Final
@@ -15,9 +16,12 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from gateway.api.parts import Here, Parts
 from gateway.api.problems import ApiRefusedError
 from services import audit, tokens
-from services.domain.homes import Grant
+from services.domain.actors import Actor, Permission, Role
+from services.domain.homes import Grant, OrganisationKind
 from services.domain.ids import OrganisationId
 from services.domain.tokens import ApiToken, TokenId
+from services.scopes import Scope, scope
+from services.store import registry as registry_rows
 
 BEARER: Final = HTTPBearer(
     scheme_name="token",
@@ -40,12 +44,24 @@ class NobodyError(ApiRefusedError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The organisation that asks."""
+    """Who asks, and for whom."""
 
-    organisation_id: OrganisationId
-    actor: str
-    """Its token, as the log names it."""
+    who: Actor
     token_id: TokenId
+
+    @property
+    def organisation_id(self) -> OrganisationId:
+        """The organisation that asks."""
+        return self.who.organisation_id
+
+    @property
+    def actor(self) -> str:
+        """As the log names it."""
+        return self.who.id
+
+    def scope(self, at: datetime) -> Scope:
+        """What it may know at a moment."""
+        return scope(self.who, at=at)
 
     def look(self, grant: Grant, asked: str) -> audit.Entry:
         """That it looks at a home, by a grant.
@@ -73,19 +89,56 @@ async def caller_of(
     Raises:
         NobodyError: There is no token that holds.
     """
-    token = await parts.threads.run(partial(_recognised, parts, shown.credentials)) if shown else None
-    if token is None:
+    found = await parts.threads.run(partial(_recognised, parts, shown.credentials)) if shown else None
+    if found is None:
         raise NobodyError
+    token, who = found
     now = parts.clock.now()
     if tokens.is_use_to_note(token, now=now):
         await parts.ledger.used(token, at=now)
     structlog.contextvars.bind_contextvars(organisation_id=token.organisation_id)
-    return Caller(organisation_id=token.organisation_id, actor=f"token:{token.id}", token_id=token.id)
+    return Caller(who=who, token_id=token.id)
 
 
 Asking = Annotated[Caller, Depends(caller_of)]
 
 
-def _recognised(parts: Parts, text: str) -> ApiToken | None:
+class Needs:
+    """A dependency: who asks, and that they may do this at all; ``permission`` says what, for tests too.
+
+    Raises:
+        NotPermittedError: Their roles do not permit it.
+    """
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+
+    async def __call__(self, caller: Asking) -> Caller:
+        """Who asks."""
+        caller.who.demand(self.permission)
+        return caller
+
+
+_ROLES: Final = {
+    OrganisationKind.CITY: frozenset({Role.CARE_OPERATOR}),
+    OrganisationKind.INSTALLER: frozenset({Role.INSTALLER}),
+}
+"""Of an organisation's machines; all others are care administrators."""
+
+
+def _recognised(parts: Parts, text: str) -> tuple[ApiToken, Actor] | None:
     with parts.registry() as registry:
-        return tokens.recognise(registry, text, now=parts.clock.now())
+        token = tokens.recognise(registry, text, now=parts.clock.now())
+        if token is None:
+            return None
+        organisation = registry_rows.organisation(registry, token.organisation_id)
+        assert organisation is not None  # noqa: S101 - a foreign key holds it
+        id_ = f"token:{token.id}"
+        return token, Actor(
+            id=id_,
+            principal=id_,
+            name=organisation.name,
+            organisation_id=organisation.id,
+            is_city=organisation.kind is OrganisationKind.CITY,
+            roles=_ROLES.get(organisation.kind, frozenset({Role.CARE_ADMIN})),
+        )

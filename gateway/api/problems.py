@@ -25,6 +25,7 @@ STATUSES: Final = {
     "invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
     "unknown": HTTPStatus.NOT_FOUND,
     "not_granted": HTTPStatus.NOT_FOUND,
+    "not_permitted": HTTPStatus.FORBIDDEN,
 }
 """Of refusals by use cases, by their code; the others are conflicts with what is there (409)."""
 

@@ -1,0 +1,1 @@
+-- Residents, consents, grants that are proposed and approved, emergencies.

@@ -1,0 +1,1 @@
+-- People and machines: accounts, sessions, clients.

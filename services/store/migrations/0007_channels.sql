@@ -1,0 +1,1 @@
+-- How receivers want to be told: subscriptions, and deliveries by channel.

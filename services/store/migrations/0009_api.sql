@@ -1,0 +1,1 @@
+-- Answers to requests that may come twice, and indices for what is asked.
