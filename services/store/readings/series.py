@@ -92,12 +92,6 @@ def of_position(connection: Connection, position_id: str) -> list[Series]:
     return [_series(row) for row in rows]
 
 
-def positions_of_home(connection: Connection, home_id: str) -> set[str]:
-    """The positions of a home that have ever measured anything."""
-    rows = connection.rows("SELECT DISTINCT position_id FROM series WHERE home_id = ?", home_id)
-    return {str(row[0]) for row in rows}
-
-
 def remove(connection: Connection, series_ids: Sequence[SeriesId]) -> None:
     """Forget series and their last values; their readings must be gone."""
     for series_id in series_ids:

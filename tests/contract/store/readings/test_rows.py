@@ -38,7 +38,6 @@ def test_a_series_comes_back_and_the_same_again_changes_nothing(db: SqliteConnec
     assert series_rows.get(db, 1) == made
     assert series_rows.get(db, 2) is None
     assert series_rows.of_position(db, made.position_id) == [made]
-    assert series_rows.positions_of_home(db, "h-1") == {made.position_id}
 
 
 def test_the_newest_id_is_the_largest_that_was_ever_given(db: SqliteConnection) -> None:
