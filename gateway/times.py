@@ -5,6 +5,7 @@
 90s 15m 24h 7d               a time span
 """
 
+import math
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from devices.codecs.rfc3339 import parse_time
 from services.domain.errors import InvalidError
 
+DAY: Final = timedelta(days=1)
 ZONE: Final = "Europe/Stockholm"
 EXPECTED: Final = "RFC 3339 with an offset, such as 2026-11-23T08:00:00+01:00, or a date such as 2026-11-23"
 WITHOUT_ZONES: Final = (
@@ -50,6 +52,17 @@ def seconds_in(what: str, text: str) -> int:
     if found is None:
         raise InvalidError(what, text, expected=SPAN)
     return int(found[1]) * _SECONDS[found[2]]
+
+
+def duration(what: str, seconds: float) -> timedelta:
+    """A time span of so many seconds, at most a day.
+
+    Raises:
+        InvalidError: It is longer, or no number.
+    """
+    if not math.isfinite(seconds) or seconds > DAY.total_seconds():
+        raise InvalidError(what, seconds, expected="more than 0 and at most 86400 seconds")
+    return timedelta(seconds=seconds)
 
 
 def moment_or_ago(what: str, text: str, *, now: datetime) -> datetime:

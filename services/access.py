@@ -31,10 +31,15 @@ def subject_of(alarm: Alarm) -> Subject:
 
 
 def is_in_force(grant: Grant, at: datetime) -> bool:
-    """Whether a grant holds at a moment: from its start, up to but not including its end."""
-    if grant.revoked_at is not None and grant.revoked_at <= at:
-        return False
-    return grant.valid_from <= at and (grant.valid_until is None or at < grant.valid_until)
+    """Whether a grant holds at a moment: from its start, up to but not including its end.
+
+    One that was revoked is over, whatever the clock says now: setting it back revives nothing.
+    """
+    return (
+        grant.revoked_at is None
+        and grant.valid_from <= at
+        and (grant.valid_until is None or at < grant.valid_until)
+    )
 
 
 def covers(grant: Grant, subject: Subject) -> bool:

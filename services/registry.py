@@ -4,14 +4,15 @@ Each use case checks everything before it writes anything, inside the caller's t
 what would be right when it refuses.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from devices.kinds import DataClass, DeviceId, HomeId
+from devices.kinds import DeviceId, HomeId
 from services import audit
 from services.domain.errors import ExistsError, InvalidError, RefusedError, UnknownError
+from services.domain.granting import data_class
 from services.domain.homes import Device, DeviceState, Grant, Home, Organisation, Position
 from services.domain.ids import GrantId, PositionId, is_chosen_id, new_id
 from services.store import certificates, deliveries, integrations
@@ -91,6 +92,34 @@ def put_home(connection: Connection, home: Home, *, actor: str, now: datetime) -
         action = "home_added" if change is HomeChange.CREATED else "home_updated"
         _log(connection, actor, action, now, home_id=home.id, subject=home.id)
     return change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeCorrection:
+    """What is to be different about a home; what is None stays."""
+
+    address: str | None = None
+    co_id: str | None = None
+    access_id: str | None = None
+    node: str | None = None
+
+
+def correct_home(
+    connection: Connection, home_id: str, correction: HomeCorrection, *, actor: str, now: datetime
+) -> Home:
+    """Change what is known of a home.
+
+    Raises:
+        UnknownError: There is no such home.
+        InvalidError: A value cannot be right.
+    """
+    known = rows.home(connection, home_id)
+    if known is None:
+        raise UnknownError("home", home_id, mend="see `stadsnav home list`")
+    wanted = {name: value for name, value in asdict(correction).items() if value is not None}
+    home = replace(known, **wanted)
+    put_home(connection, home, actor=actor, now=now)
+    return home
 
 
 def judge_home(connection: Connection, home: Home) -> HomeChange:
@@ -255,7 +284,7 @@ def add_grant(connection: Connection, new: NewGrant, *, actor: str, now: datetim
     Raises:
         RefusedError: Something that it names does not exist, or cannot be right.
     """
-    grant = _checked(connection, new, now=now)
+    grant = check_grant(connection, new, now=now)
     rows.add_grant(connection, grant)
     entry = audit.Entry(
         actor=actor,
@@ -295,14 +324,13 @@ def revoke_grant(connection: Connection, grant_id: str, *, actor: str, now: date
     return replace(grant, revoked_at=now)
 
 
-def _checked(connection: Connection, new: NewGrant, *, now: datetime) -> Grant:
-    organisation = rows.organisation(connection, new.organisation_id)
-    if organisation is None:
-        raise UnknownError("organisation", new.organisation_id, mend="register it with `stadsnav org add`")
-    if rows.home(connection, new.home_id) is None:
-        raise UnknownError("home", new.home_id, mend="register it with `stadsnav home add`")
-    if new.data_class not in set(DataClass):
-        raise InvalidError("class", new.data_class, expected="one of " + ", ".join(DataClass))
+def check_terms(new: NewGrant, *, now: datetime) -> None:
+    """Refuse what cannot be right about a grant, whatever is registered.
+
+    Raises:
+        InvalidError: Says what, and what would be right.
+    """
+    data_class(new.data_class)
     check_text("purpose", new.purpose)
     check_text("basis", new.legal_basis)
     if not 1 <= new.step <= 99:  # noqa: PLR2004 - said in the message
@@ -312,6 +340,20 @@ def _checked(connection: Connection, new: NewGrant, *, now: datetime) -> Grant:
     valid_from = new.valid_from or now
     if new.valid_until is not None and new.valid_until <= valid_from:
         raise InvalidError("until", new.valid_until, expected=f"a time after {valid_from.isoformat()}")
+
+
+def check_grant(connection: Connection, new: NewGrant, *, now: datetime) -> Grant:
+    """The grant that would be added; nothing is changed.
+
+    Raises:
+        RefusedError: Something that it names does not exist, or cannot be right.
+    """
+    organisation = rows.organisation(connection, new.organisation_id)
+    if organisation is None:
+        raise UnknownError("organisation", new.organisation_id, mend="register it with `stadsnav org add`")
+    if rows.home(connection, new.home_id) is None:
+        raise UnknownError("home", new.home_id, mend="register it with `stadsnav home add`")
+    check_terms(new, now=now)
     position = rows.position(connection, new.home_id, new.position) if new.position else None
     if new.position and position is None:
         raise UnknownError("position", new.position, mend=f"see `stadsnav device list --home {new.home_id}`")
@@ -320,10 +362,10 @@ def _checked(connection: Connection, new: NewGrant, *, now: datetime) -> Grant:
         organisation_id=organisation.id,
         home_id=HomeId(new.home_id),
         position_id=position.id if position else None,
-        data_class=DataClass(new.data_class),
+        data_class=data_class(new.data_class),
         purpose=new.purpose,
         legal_basis=new.legal_basis,
-        valid_from=valid_from,
+        valid_from=new.valid_from or now,
         valid_until=new.valid_until,
         step=new.step,
         within=new.within,

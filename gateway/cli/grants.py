@@ -1,24 +1,34 @@
 """``stadsnav grant``: who may know what about whom, why, and in which order they are told."""
 
-import math
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from gateway.cli import printing
+from gateway.cli import drafts, emergencies, printing, templates
 from gateway.cli.desk import desk
+from gateway.cli.operator import operator
 from gateway.cli.options import LIMIT, AsJson, Data, Limit, OfHome, OfOrganisation, commands
-from gateway.times import moment
-from services import registry
+from gateway.times import duration, moment
+from services import granting, registry
 from services.access import is_in_force
-from services.domain.errors import InvalidError
 from services.domain.homes import Grant
-from services.registry import DEFAULT_WITHIN, LONGEST_WITHIN, NewGrant
+from services.registry import DEFAULT_WITHIN, NewGrant
 from services.store import registry as rows
 from services.store.connection import Connection
 
 app = commands("Who may know what about whom.")
+app.add_typer(templates.app, name="template")
+for _name, _command in (
+    ("draft", drafts.draft),
+    ("approve", drafts.approve),
+    ("reject", drafts.reject),
+    ("drafts", drafts.drafts),
+    ("emergency", emergencies.emergency),
+    ("emergencies", emergencies.list_emergencies),
+    ("review", emergencies.review),
+):
+    app.command(_name)(_command)
 
 
 @app.command("add")
@@ -50,6 +60,9 @@ def add(
 ) -> None:
     """Let an organisation know facts of one class about a home, or one position of it.
 
+    It holds at once, without a second person. A basis that begins with `consent:` needs the consent of
+    everybody who lives there permanently, and ends with it.
+
     TIME is RFC 3339 with an offset, or a date: its first moment in Sweden.
     """
     new = NewGrant(
@@ -62,10 +75,10 @@ def add(
         valid_from=None if valid_from is None else moment("from", valid_from),
         valid_until=None if valid_until is None else moment("until", valid_until),
         step=step,
-        within=_duration(within),
+        within=duration("within", within),
     )
     with desk(context, data) as at:
-        grant = at.write(lambda connection: registry.add_grant(connection, new, actor=at.actor, now=at.now))
+        grant = at.write(lambda connection: granting.add_now(connection, new, actor=operator(at), now=at.now))
         found = _row(at.store, grant, now=at.now)
     printing.show(found, as_json=as_json)
 
@@ -105,12 +118,6 @@ def list_grants(
         ]
     columns = ("id", "org", "home", "position", "class", "step", "within", "until", "in_force")
     printing.show(found, columns, as_json=as_json)
-
-
-def _duration(seconds: float) -> timedelta:
-    if not math.isfinite(seconds) or seconds > LONGEST_WITHIN.total_seconds():
-        raise InvalidError("within", seconds, expected="more than 0 and at most 86400 seconds")
-    return timedelta(seconds=seconds)
 
 
 def _row(connection: Connection, grant: Grant, *, now: datetime) -> dict[str, Any]:

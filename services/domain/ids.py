@@ -14,6 +14,10 @@ AlarmId = NewType("AlarmId", str)
 EventId = NewType("EventId", str)
 NoticeId = NewType("NoticeId", str)
 DeliveryId = NewType("DeliveryId", str)
+ResidentId = NewType("ResidentId", str)
+ConsentId = NewType("ConsentId", str)
+DraftId = NewType("DraftId", str)
+EmergencyId = NewType("EmergencyId", str)
 
 
 def new_id() -> str:
@@ -22,5 +26,5 @@ def new_id() -> str:
 
 
 def is_chosen_id(text: str) -> bool:
-    """Whether ``text`` can be an id that people choose (home, device, organisation, integration)."""
+    """Whether ``text`` can be an id that people choose (home, device, organisation, resident …)."""
     return ID_PATTERN.fullmatch(text) is not None

@@ -17,11 +17,11 @@ from services.store.connection import (
     to_micros,
 )
 
-_DEVICE: Final = """
+DEVICE: Final = """
     SELECT d.id, d.home_id, d.position_id, p.name, d.profile, d.state
     FROM devices d JOIN positions p ON p.id = d.position_id"""
 
-_GRANT: Final = """
+GRANT: Final = """
     SELECT id, organisation_id, home_id, position_id, data_class, purpose, legal_basis,
            valid_from, valid_until, step, within_micros, revoked_at
     FROM grants"""
@@ -44,13 +44,13 @@ def add_home(connection: Connection, home: Home) -> None:
 def home(connection: Connection, home_id: str) -> Home | None:
     """The home with this id."""
     row = connection.row("SELECT id, address, co_id, access_id, node FROM homes WHERE id = ?", home_id)
-    return _home(row) if row else None
+    return home_of(row) if row else None
 
 
 def homes(connection: Connection, *, limit: int) -> list[Home]:
     """Homes by id."""
     rows = connection.rows("SELECT id, address, co_id, access_id, node FROM homes ORDER BY id LIMIT ?", limit)
-    return [_home(row) for row in rows]
+    return [home_of(row) for row in rows]
 
 
 def position(connection: Connection, home_id: str, name: str) -> Position | None:
@@ -92,24 +92,24 @@ def add_device(connection: Connection, device: Device) -> None:
 
 def device(connection: Connection, device_id: str) -> Device | None:
     """The device with this id, whatever its state."""
-    row = connection.row(f"{_DEVICE} WHERE d.id = ?", device_id)
-    return _device(row) if row else None
+    row = connection.row(f"{DEVICE} WHERE d.id = ?", device_id)
+    return device_of(row) if row else None
 
 
 def devices(connection: Connection, *, home_id: str | None, limit: int) -> list[Device]:
     """Devices by id, of one home or of all."""
     where, parameters = matching(d__home_id=home_id)
-    rows = connection.rows(f"{_DEVICE} {where} ORDER BY d.id LIMIT ?", *parameters, limit)
-    return [_device(row) for row in rows]
+    rows = connection.rows(f"{DEVICE} {where} ORDER BY d.id LIMIT ?", *parameters, limit)
+    return [device_of(row) for row in rows]
 
 
 def devices_at(connection: Connection, position_ids: Iterable[str]) -> list[Device]:
     """The devices in service that hold these positions."""
     found = (
-        connection.row(f"{_DEVICE} WHERE d.position_id = ? AND d.state = 'in_service'", position_id)
+        connection.row(f"{DEVICE} WHERE d.position_id = ? AND d.state = 'in_service'", position_id)
         for position_id in position_ids
     )
-    return [_device(row) for row in found if row is not None]
+    return [device_of(row) for row in found if row is not None]
 
 
 def devices_of_profiles(connection: Connection, profiles: Iterable[str]) -> list[Device]:
@@ -117,9 +117,9 @@ def devices_of_profiles(connection: Connection, profiles: Iterable[str]) -> list
     rows = [
         row
         for profile in profiles
-        for row in connection.rows(f"{_DEVICE} WHERE d.profile = ? AND d.state = 'in_service'", profile)
+        for row in connection.rows(f"{DEVICE} WHERE d.profile = ? AND d.state = 'in_service'", profile)
     ]
-    return [_device(row) for row in rows]
+    return [device_of(row) for row in rows]
 
 
 def in_service_at(connection: Connection, position_id: str) -> DeviceId | None:
@@ -146,13 +146,13 @@ def add_organisation(connection: Connection, organisation: Organisation) -> None
 def organisation(connection: Connection, organisation_id: str) -> Organisation | None:
     """The organisation with this id."""
     row = connection.row("SELECT id, name, kind FROM organisations WHERE id = ?", organisation_id)
-    return _organisation(row) if row else None
+    return organisation_of(row) if row else None
 
 
 def organisations(connection: Connection, *, limit: int) -> list[Organisation]:
     """Organisations by id."""
     rows = connection.rows("SELECT id, name, kind FROM organisations ORDER BY id LIMIT ?", limit)
-    return [_organisation(row) for row in rows]
+    return [organisation_of(row) for row in rows]
 
 
 def cities(connection: Connection) -> list[OrganisationId]:
@@ -184,14 +184,14 @@ def add_grant(connection: Connection, grant: Grant) -> None:
 
 def grant(connection: Connection, grant_id: str) -> Grant | None:
     """The grant with this id, in force or not."""
-    row = connection.row(f"{_GRANT} WHERE id = ?", grant_id)
-    return _grant(row) if row else None
+    row = connection.row(f"{GRANT} WHERE id = ?", grant_id)
+    return grant_of(row) if row else None
 
 
 def grants_of_home(connection: Connection, home_id: str, data_class: DataClass) -> list[Grant]:
     """Every grant of a home for one class, ended ones included: ``access`` judges which hold."""
-    rows = connection.rows(f"{_GRANT} WHERE home_id = ? AND data_class = ?", home_id, data_class)
-    return [_grant(row) for row in rows]
+    rows = connection.rows(f"{GRANT} WHERE home_id = ? AND data_class = ?", home_id, data_class)
+    return [grant_of(row) for row in rows]
 
 
 def grants(
@@ -199,8 +199,8 @@ def grants(
 ) -> list[Grant]:
     """Grants, newest first."""
     where, parameters = matching(home_id=home_id, organisation_id=organisation_id)
-    rows = connection.rows(f"{_GRANT} {where} ORDER BY id DESC LIMIT ?", *parameters, limit)
-    return [_grant(row) for row in rows]
+    rows = connection.rows(f"{GRANT} {where} ORDER BY id DESC LIMIT ?", *parameters, limit)
+    return [grant_of(row) for row in rows]
 
 
 def homes_granted_to(
@@ -217,12 +217,12 @@ def homes_granted_to(
     """
     rows = connection.rows(
         """SELECT DISTINCT home_id FROM grants
-           WHERE organisation_id = ? AND home_id >= ? AND (revoked_at IS NULL OR revoked_at > ?)
+           WHERE organisation_id = ? AND home_id >= ? AND revoked_at IS NULL
                AND valid_from <= ? AND (valid_until IS NULL OR valid_until > ?)
            ORDER BY home_id LIMIT ?""",
         organisation_id,
         first,
-        *[to_micros(at)] * 3,
+        *[to_micros(at)] * 2,
         limit,
     )
     return [str(row[0]) for row in rows]
@@ -235,11 +235,13 @@ def revoke_grant(connection: Connection, grant_id: str, at: datetime) -> None:
     )
 
 
-def _home(row: Row) -> Home:
+def home_of(row: Row) -> Home:
+    """A home from a row: id, address, communication operator, access, node."""
     return Home(id=HomeId(row[0]), address=row[1], co_id=row[2], access_id=row[3], node=row[4])
 
 
-def _device(row: Row) -> Device:
+def device_of(row: Row) -> Device:
+    """A device from a row of ``DEVICE``."""
     return Device(
         id=DeviceId(row[0]),
         home_id=HomeId(row[1]),
@@ -250,11 +252,13 @@ def _device(row: Row) -> Device:
     )
 
 
-def _organisation(row: Row) -> Organisation:
+def organisation_of(row: Row) -> Organisation:
+    """An organisation from a row: id, name, kind."""
     return Organisation(id=OrganisationId(row[0]), name=row[1], kind=OrganisationKind(row[2]))
 
 
-def _grant(row: Row) -> Grant:
+def grant_of(row: Row) -> Grant:
+    """A grant from a row of ``GRANT``."""
     return Grant(
         id=GrantId(row[0]),
         organisation_id=OrganisationId(row[1]),

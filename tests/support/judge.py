@@ -47,12 +47,12 @@ many_grants: Final = st.lists(grants, max_size=12, unique_by=lambda grant: grant
 
 def holds(grant: Grant, at: datetime) -> bool:
     """Whether a grant holds at a moment of this world."""
-    has_begun = has_ended = False
+    has_begun, has_ended = False, grant.revoked_at is not None
     for tick in TICKS:
         moment = START + tick * TICK
         if moment == grant.valid_from:
             has_begun = True
-        if moment in (grant.valid_until, grant.revoked_at):
+        if moment == grant.valid_until:
             has_ended = True
         if moment == at:
             return has_begun and not has_ended
