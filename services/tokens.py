@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from services import audit
+from services import audit, roles
+from services.domain.actors import Actor
 from services.domain.errors import InvalidError, UnknownError
+from services.domain.homes import OrganisationKind
 from services.domain.ids import new_id
 from services.domain.tokens import ApiToken, TokenId
 from services.registry import check_text
@@ -43,20 +45,43 @@ class Issued:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a new token is good for."""
+
+    roles: tuple[str, ...] = ()
+    """None: those that machines of such an organisation have."""
+    permissions: tuple[str, ...] = ()
+    """Only these of what the roles permit; none: all."""
+
+
 def issue(
     connection: Connection,
     organisation_id: str,
     *,
     name: str = "",
     lifetime: timedelta = LIFETIME,
+    limits: Limits = Limits(),
+    by: Actor | None = None,
     actor: str,
     now: datetime,
 ) -> Issued:
     """Make a token for an organisation; it may have several, so that one can replace another.
 
+    Args:
+        connection: An open transaction.
+        organisation_id: Whose machine gets it.
+        name: Which machine that is.
+        lifetime: How long it holds.
+        limits: What it is good for.
+        by: Who makes it, when somebody does who has rights of their own; None: whoever is on the machine.
+        actor: Who makes it, for the log.
+        now: The time.
+
     Raises:
         UnknownError: There is no such organisation.
-        InvalidError: The name or the lifetime cannot be right.
+        InvalidError: The name, the lifetime, a role or a permission cannot be right.
+        RoleNotYoursError: The roles are beyond whoever makes it.
     """
     organisation = registry_rows.organisation(connection, organisation_id)
     if organisation is None:
@@ -65,6 +90,11 @@ def issue(
         check_text("name", name)
     if not timedelta(0) < lifetime <= LONGEST_LIFETIME:
         raise InvalidError("lifetime", lifetime, expected=f"more than 0 and at most {LONGEST_LIFETIME.days}d")
+    given = roles.fitting(limits.roles, organisation)
+    if by is not None:
+        roles.check_may_give(
+            by, given or roles.of_machines(organisation.kind), organisation_id=organisation.id
+        )
     text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     token = ApiToken(
         id=TokenId(new_id()),
@@ -73,6 +103,9 @@ def issue(
         digest=digest_of(text),
         created_at=now,
         expires_at=now + lifetime,
+        roles=given,
+        narrowed_to=roles.narrowed(limits.permissions),
+        created_by="" if by is None else by.principal,
     )
     rows.add(connection, token)
     _log(connection, "token_issued", token, actor=actor, now=now)
@@ -101,10 +134,23 @@ def recognise(connection: Connection, text: str, *, now: datetime) -> ApiToken |
     return token if token is not None and token.holds(now) else None
 
 
-def still_holds(connection: Connection, token_id: TokenId, *, at: datetime) -> bool:
-    """Whether a token that was recognised before holds yet."""
+def actor_of(connection: Connection, token_id: str, *, at: datetime) -> Actor | None:
+    """Who acts with a token, if it holds at a moment."""
     token = rows.get(connection, token_id)
-    return token is not None and token.holds(at)
+    if token is None or not token.holds(at):
+        return None
+    organisation = registry_rows.organisation(connection, token.organisation_id)
+    assert organisation is not None  # noqa: S101 - a foreign key holds it
+    id_ = f"token:{token.id}"
+    return Actor(
+        id=id_,
+        principal=token.created_by or id_,
+        name=organisation.name,
+        organisation_id=organisation.id,
+        is_city=organisation.kind is OrganisationKind.CITY,
+        roles=token.roles or roles.of_machines(organisation.kind),
+        narrowed_to=token.narrowed_to,
+    )
 
 
 def is_use_to_note(token: ApiToken, *, now: datetime) -> bool:

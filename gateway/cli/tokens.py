@@ -7,11 +7,12 @@ import typer
 
 from gateway.cli import printing
 from gateway.cli.desk import desk
-from gateway.cli.options import LIMIT, AsJson, Data, Limit, OfOrganisation, commands
+from gateway.cli.options import LIMIT, AsJson, Data, Limit, OfOrganisation, Only, Roles, commands
 from gateway.times import seconds_in
 from services import tokens
 from services.domain.tokens import ApiToken
 from services.store import tokens as rows
+from services.tokens import Limits
 
 app = commands("API tokens: add, list, revoke.")
 
@@ -25,15 +26,24 @@ def add(
     lifetime: Annotated[
         str, typer.Option("--for", metavar="SPAN", help="How long it holds, at most 731d.")
     ] = f"{tokens.LIFETIME.days}d",
+    role: Roles = None,
+    only: Only = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a token. Its text is shown now and never again."""
     holds_for = timedelta(seconds=seconds_in("for", lifetime))
+    limits = Limits(roles=tuple(role or ()), permissions=tuple(only or ()))
     with desk(context, data) as at:
         issued = at.write(
             lambda connection: tokens.issue(
-                connection, organisation_id, name=name, lifetime=holds_for, actor=at.actor, now=at.now
+                connection,
+                organisation_id,
+                name=name,
+                lifetime=holds_for,
+                limits=limits,
+                actor=at.actor,
+                now=at.now,
             )
         )
         found = {"token": issued.text, **_row(issued.token, now=at.now)}
@@ -53,7 +63,9 @@ def list_tokens(
     """List tokens, the newest first, ended ones included; never their texts."""
     with desk(context, data) as at:
         found = [_row(token, now=at.now) for token in rows.tokens(at.store, organisation_id=org, limit=limit)]
-    printing.show(found, ("id", "org", "name", "expires_at", "last_used_at", "in_force"), as_json=as_json)
+    printing.show(
+        found, ("id", "org", "name", "roles", "expires_at", "last_used_at", "in_force"), as_json=as_json
+    )
 
 
 @app.command("revoke")
@@ -76,6 +88,9 @@ def _row(token: ApiToken, *, now: datetime) -> dict[str, Any]:
         "id": token.id,
         "org": token.organisation_id,
         "name": token.name,
+        "roles": sorted(token.roles),
+        "only": None if token.narrowed_to is None else sorted(token.narrowed_to),
+        "created_by": token.created_by or None,
         "created_at": token.created_at,
         "expires_at": token.expires_at,
         "revoked_at": token.revoked_at,

@@ -156,6 +156,11 @@ class Actor:
         allowed = frozenset[Permission]().union(*(PERMISSIONS[role] for role in roles))
         return allowed if self.narrowed_to is None else allowed & self.narrowed_to
 
+    @property
+    def governs(self) -> bool:
+        """Whether it acts for every organisation, and not only for its own: the city's care staff do not."""
+        return self.is_city and not self.roles.isdisjoint({Role.CITY_ADMIN, Role.NETWORK_OPERATOR})
+
     def may(self, permission: Permission) -> bool:
         """Whether it may do something at all."""
         return permission in self.permissions

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
 
+from services.domain.actors import Permission, Role
 from services.domain.ids import OrganisationId
 
 TokenId = NewType("TokenId", str)
@@ -21,6 +22,12 @@ class ApiToken:
     created_at: datetime
     expires_at: datetime
     """The first moment at which it no longer holds."""
+    roles: frozenset[Role] = frozenset()
+    """None: those that machines of such an organisation have."""
+    narrowed_to: frozenset[Permission] | None = None
+    """None: all that its roles permit."""
+    created_by: str = ""
+    """The principal that made it; empty: whoever was on the machine."""
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
     """To the hour; None: never."""

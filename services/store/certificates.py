@@ -70,3 +70,16 @@ def end_of(connection: Connection, issuer: str, subject: str) -> datetime | None
         subject,
     )
     return optional_time(row[0]) if row else None
+
+
+def is_held(connection: Connection, issuer: str, subject: str, serial: str, *, at: datetime) -> bool:
+    """Whether we issued this certificate and it has neither ended nor been revoked."""
+    row = connection.row(
+        """SELECT 1 FROM certificates WHERE serial = ? AND issuer = ? AND subject = ?
+           AND revoked_at IS NULL AND expires_at > ?""",
+        serial,
+        issuer,
+        subject,
+        to_micros(at),
+    )
+    return row is not None
