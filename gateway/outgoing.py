@@ -33,10 +33,36 @@ class MqttChannel:
         """Whether we are connected to the broker."""
         return self._session.is_connected
 
+    def room(self) -> None:
+        """No bounds by receiver: what is not confirmed is bounded by its allowance."""
+
+    def caught_up(self, organisation_id: str) -> None:
+        """Nobody catches up where there are no bounds."""
+
     def hand_over(self, event: CareEvent) -> None:
         """Publish one attempt; what does not leave is tried again like what is not confirmed."""
         topic = topics.event_topic(event.organisation_id)
         self._session.publish(topic, encode(event), qos=0, expiry=EVENT_EXPIRY)
+
+
+class StreamChannel:
+    """The channel ``stream``: that an event was released is all that the live stream waits for.
+
+    The web process reads it from the store, judges it anew and sends it (``gateway.api.live``).
+    """
+
+    def is_available(self) -> bool:
+        """Always: nothing leaves here."""
+        return True
+
+    def room(self) -> None:
+        """No bounds."""
+
+    def caught_up(self, organisation_id: str) -> None:
+        """Nobody catches up where there are no bounds."""
+
+    def hand_over(self, event: CareEvent) -> None:
+        """It has its number; whoever listens finds it by that."""
 
 
 class MqttHomes:

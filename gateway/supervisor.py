@@ -1,6 +1,6 @@
 """``stadsnav up``: one machine's product, from its lock to its last process.
 
-    lock ─> store ─> broker (files, start, self-test) ─> alarm, reading, export, web ─> ports.json, ready
+    lock ─> store ─> broker (files, start, self-test) ─> alarm, reading, export, outward, web ─> ready
     SIGTERM: the same (each finishes what it has), one after the other ─> broker (writes its state)
 
 It stops in the order in which the data flow, so that whatever is on its way is finished or stays with the
@@ -26,8 +26,8 @@ from services.store.migrations import migrate
 from services.store.sqlite import SqliteConnection
 
 LOCK: Final = "up"
-EXPORT: Final = "export"
-"""Nothing waits for this process: the product is whole without it."""
+BESIDE: Final = frozenset({"export", "outward"})
+"""Nothing waits for these processes: alarms are taken and carried without them."""
 
 STOP_WITHIN: Final = timedelta(seconds=15)
 READY_WITHIN: Final = timedelta(seconds=60)
@@ -86,7 +86,10 @@ class Supervisor:
                 stderr=self._child_log,
                 heartbeat_within=READING_HEARTBEAT_WITHIN,
             )
-            export = Child(EXPORT, "gateway.export_process", str(self._folder.path), stderr=self._child_log)
+            export = Child("export", "gateway.export_process", str(self._folder.path), stderr=self._child_log)
+            outward = Child(
+                "outward", "gateway.outward_process", str(self._folder.path), stderr=self._child_log
+            )
             web = Child(
                 "web",
                 "gateway.web_process",
@@ -96,7 +99,7 @@ class Supervisor:
                 stderr=self._child_log,
             )
             keeper = BrokerKeeper(self._folder, self._settings, self._clock, on_restart=alarm.ready.clear)
-            children = (alarm, reading, *([export] if self._settings.export else []), web)
+            children = (alarm, reading, *([export] if self._settings.export else []), outward, web)
             try:
                 await keeper.start(access_list(store, self._clock))
                 await self._keep(keeper, children, store, web_socket, stop=stop, on_ready=on_ready)
@@ -117,7 +120,7 @@ class Supervisor:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(child.run(), name=child.name) for child in children]
             tasks.append(group.create_task(keeper.run(), name="broker"))
-            await _all_ready([child for child in children if child.name != EXPORT], stop)
+            await _all_ready([child for child in children if child.name not in BESIDE], stop)
             if not stop.is_set():
                 ports = {
                     "mqtt": keeper.ports.homes,

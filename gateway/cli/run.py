@@ -31,6 +31,12 @@ def export(context: typer.Context, *, data: Data = None) -> None:
     _become("export", "gateway.export_process", chosen_folder(context, data))
 
 
+@app.command("outward")
+def outward(context: typer.Context, *, data: Data = None) -> None:
+    """Run the outward process until SIGTERM: webhooks, letters, the dead-man call."""
+    _become("outward", "gateway.outward_process", chosen_folder(context, data))
+
+
 def _become(lock: str, module: str, path: Path) -> None:
     folder = open_folder(path)
     if holder(folder, lock) is not None:

@@ -109,21 +109,35 @@ def comment(connection: Connection, alarm_id: str, *, actor: Actor, note: str, n
     return alarm
 
 
-def confirm(connection: Connection, notice_id: str, *, organisation: Organisation, now: datetime) -> None:
+def confirm(
+    connection: Connection, notice_id: str, *, organisation: Organisation, channel: str | None, now: datetime
+) -> None:
     """The receiver says that it has a notice; it is not sent to it again.
+
+    Args:
+        connection: The store.
+        notice_id: The event's id.
+        organisation: Who has it.
+        channel: Which of its receivers says so, where each has to hear of it; None: for all of them.
+        now: The time.
 
     Raises:
         NotGrantedError: It was never sent to this organisation.
     """
-    delivery = deliveries.sent_to(connection, organisation.id, notice_id)
-    if delivery is None:
+    sent = deliveries.sent_to(connection, organisation.id, notice_id)
+    if not sent:
         raise NotGrantedError(organisation.id, "event")
-    deliveries.settle(connection, delivery.id, DeliveryState.CONFIRMED, now=now)
+    for delivery in sent:
+        if channel in {None, delivery.channel}:
+            deliveries.settle(connection, delivery.id, DeliveryState.CONFIRMED, now=now)
 
 
 def may_know(connection: Connection, alarm: Alarm, *, organisation_id: OrganisationId, now: datetime) -> bool:
-    """Whether an organisation was told of an alarm and may still know of it at this moment."""
-    if not deliveries.was_sent(connection, organisation_id, alarm.id):
+    """Whether an organisation is kept told of an alarm and may still know of it at this moment.
+
+    Also what has not reached it yet can be answered: its way there may be broken while another one is not.
+    """
+    if organisation_id not in deliveries.told(connection, alarm.id):
         return False
     if alarm.escalated_at is not None and organisation_id in registry.cities(connection):
         return True

@@ -3,7 +3,7 @@
 Rows only: a delivery is released by ``services.delivery.release``, in this transaction or a later one.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from devices.codecs.own_json import encode_receipt
@@ -12,14 +12,13 @@ from services import routing
 from services.access import subject_of
 from services.domain.alarms import Alarm, Delivery, DeliveryState, Notice, NoticeType
 from services.domain.ids import DeliveryId, EventId, NoticeId, new_id
+from services.domain.subscriptions import ChannelName
 from services.store import alarms as alarm_rows
-from services.store import answers, deliveries, events, registry
+from services.store import answers, deliveries, events, registry, subscriptions
 from services.store.connection import Connection
 
-DEFAULT_CHANNEL: Final = "mqtt"
-
 UNHURRIED: Final = 3
-"""A fresh delivery waits the full time between attempts; see ``services.delivery.retry``."""
+"""Over MQTT a fresh delivery waits the full time between attempts; see ``services.delivery.retry``."""
 
 SENDERS_TOLD: Final = 100
 """At most so many presses of one alarm hear that somebody is coming."""
@@ -50,24 +49,36 @@ def tell_audience(connection: Connection, alarm: Alarm, notice: Notice) -> None:
 
 
 def route(connection: Connection, notice: Notice, routes: tuple[routing.Route, ...], *, at: datetime) -> None:
-    """Write a delivery for each receiver, due at once."""
+    """Write a delivery for each receiver and each channel that it listens to.
+
+    It is due at once; over a second channel later, in case the first is not confirmed by then.
+    """
     for item in routes:
-        delivery = Delivery(
-            id=DeliveryId(new_id()),
-            notice_id=notice.id,
-            alarm_id=notice.alarm_id,
-            organisation_id=item.organisation_id,
-            channel=DEFAULT_CHANNEL,
-            grant_id=item.grant_id,
-            step=item.step,
-            state=DeliveryState.PENDING,
-            sequence=None,
-            attempts=0,
-            hurry=UNHURRIED,
-            next_attempt_at=at,
-        )
-        deliveries.insert(connection, delivery, at=at)
+        for channel, after in _channels(connection, item.organisation_id).items():
+            delivery = Delivery(
+                id=DeliveryId(new_id()),
+                notice_id=notice.id,
+                alarm_id=notice.alarm_id,
+                organisation_id=item.organisation_id,
+                channel=channel,
+                grant_id=item.grant_id,
+                step=item.step,
+                state=DeliveryState.PENDING,
+                sequence=None,
+                attempts=0,
+                hurry=UNHURRIED if channel == ChannelName.MQTT else 0,
+                next_attempt_at=at + after,
+                is_second=bool(after),
+            )
+            deliveries.insert(connection, delivery, at=at)
         deliveries.keep_told(connection, notice.alarm_id, item.organisation_id, step=item.step)
+
+
+def _channels(connection: Connection, organisation_id: str) -> dict[str, timedelta]:
+    """Over which channels it is told; MQTT when it has switched off everything that tells at once."""
+    live = subscriptions.live_channels(connection, organisation_id)
+    at_once = dict.fromkeys((channel for channel, after in live if not after), timedelta(0))
+    return dict(live) | (at_once or {ChannelName.MQTT: timedelta(0)})
 
 
 def tell_home(

@@ -15,6 +15,7 @@ from services.alarms import answering
 from services.alarms.answering import Actor
 from services.domain.errors import AlreadyAcknowledgedError, InvalidError, RefusedError
 from services.domain.homes import Organisation
+from services.domain.subscriptions import ChannelName
 from services.quarantine import Outcome
 from services.store import answers
 from services.store.connection import Connection
@@ -120,7 +121,7 @@ def _carry_out(connection: Connection, action: Action, *, organisation: Organisa
     actor = Actor(organisation=organisation, person=action.by)
     match action:
         case Action(action=Verb.RECEIVED, event=str(event)):
-            answering.confirm(connection, event, organisation=organisation, now=now)
+            answering.confirm(connection, event, organisation=organisation, channel=ChannelName.MQTT, now=now)
         case Action(action=Verb.ACKNOWLEDGE, alarm=str(alarm)):
             answering.acknowledge(connection, alarm, actor=actor, note=action.note, now=now)
         case Action(action=Verb.CLOSE, alarm=str(alarm)):

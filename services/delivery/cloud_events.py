@@ -75,6 +75,14 @@ def encode(event: CareEvent) -> bytes:
     return msgspec.json.encode(as_document(event))
 
 
+def encode_thin(event: CareEvent) -> bytes:
+    """Which event of which alarm, and nothing of what it is about: that is fetched with a token."""
+    document = as_document(event)
+    return msgspec.json.encode(
+        {**document, "data": {"alarm": {"id": event.alarm.id}, "attempt": event.attempt}}
+    )
+
+
 def as_document(event: CareEvent) -> dict[str, Any]:
     """The event as the public contract lays it out."""
     return {

@@ -8,7 +8,7 @@ The lease is written before the attempt is made, so a crash in between repeats a
 loses one. Nothing is handed over while its channel is away: it stays due.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
@@ -18,8 +18,10 @@ import structlog
 from services import audit
 from services.access import may_receive, subject_of
 from services.alarms import chain
+from services.delivery import due
+from services.delivery.channel import Channel
 from services.delivery.cloud_events import CareEvent, care_event
-from services.delivery.retry import CLOSED_NEWS_FOR, WAITS, Allowance, wait_after
+from services.delivery.retry import CLOSED_NEWS_FOR, Allowance, schedule_of
 from services.domain.alarms import Alarm, Delivery, DeliveryState
 from services.domain.clock import Clock
 from services.domain.homes import Grant
@@ -27,27 +29,13 @@ from services.store import alarms, answers, deliveries, events, registry
 from services.store.answers import HomeReceipt
 from services.store.connection import Connection, StoreUnavailableError
 
-DELIVERIES_PER_COMMIT: Final = 500
-"""Bounds how long one transaction can take; the rest is due in the next one, at once."""
-
-REPEATS_PER_COMMIT: Final = 50
-"""Repeats take a small part of any transaction: a fresh alarm waits for at most one of them."""
-
 RECEIPTS_PER_COMMIT: Final = 200
+
+NOT_NEEDED: Final = "confirmed over another channel"
 
 CITY_PURPOSE: Final = "nobody of the response chain has answered"
 
 _log = structlog.get_logger(__name__)
-
-
-class Channel(Protocol):
-    """How events reach receivers."""
-
-    def is_available(self) -> bool:
-        """Whether handing over makes sense now."""
-
-    def hand_over(self, event: CareEvent) -> None:
-        """Take an event without waiting. It counts as told when its receiver confirms, not before."""
 
 
 class Homes(Protocol):
@@ -64,6 +52,7 @@ class Released:
     events: tuple[CareEvent, ...]
     receipts: tuple[HomeReceipt, ...]
     next_due_at: datetime | None
+    """None also where another process fires the timers: that asks for itself, outside of a transaction."""
 
 
 _ReleaseOne = Callable[[Connection, Delivery, datetime], CareEvent | None]
@@ -72,7 +61,17 @@ _ReleaseOne = Callable[[Connection, Delivery, datetime], CareEvent | None]
 class Release:
     """The epilogue of every commit of the alarm process (a ``store.writer.Epilogue``)."""
 
-    def __init__(self, *, channels: Mapping[str, Channel], homes: Homes, source: str, clock: Clock) -> None:
+    def __init__(
+        self, *, channels: Mapping[str, Channel], homes: Homes | None, source: str, clock: Clock
+    ) -> None:
+        """Join the parts.
+
+        Args:
+            channels: Those of this process, by name; what is due over others is not its business.
+            homes: Where receipts go; None: another process sends them, and fires the timers.
+            source: ``urn:stadsnav:{city}``.
+            clock: The time.
+        """
         self._channels = channels
         self._homes = homes
         self._source = source
@@ -90,30 +89,28 @@ class Release:
 
     def _prepared(self, connection: Connection, release_one: _ReleaseOne) -> Released:
         now = self._clock.now()
-        events_out = [release_one(connection, delivery, now) for delivery in self._due(connection, now)]
+        events_out = [release_one(connection, delivery, now) for delivery in [*self._due(connection, now)]]
         return Released(
             events=tuple(event for event in events_out if event is not None),
-            receipts=tuple(answers.unsent_receipts(connection, limit=RECEIPTS_PER_COMMIT)),
-            next_due_at=deliveries.next_due_at(connection),
+            receipts=self._unsent_receipts(connection),
+            next_due_at=self.find_next_due(connection) if self._homes is not None else None,
         )
 
-    def _due(self, connection: Connection, now: datetime) -> list[Delivery]:
-        """What was never told; then repeats, as many as each receiver's allowance lets through."""
-        fresh = deliveries.due(connection, now, limit=DELIVERIES_PER_COMMIT, state=DeliveryState.PENDING)
-        again = []
-        for delivery in deliveries.due(connection, now, limit=REPEATS_PER_COMMIT, state=DeliveryState.SENT):
-            if not self._is_available(delivery.channel):
-                continue
-            if self.allowance.takes_one(delivery.organisation_id, now):
-                again.append(delivery)
-            else:
-                deliveries.postpone(connection, delivery.id, until=now + WAITS[-1])
-        return [*(delivery for delivery in fresh if self._is_available(delivery.channel)), *again]
+    def _unsent_receipts(self, connection: Connection) -> tuple[HomeReceipt, ...]:
+        if self._homes is None:
+            return ()
+        return tuple(answers.unsent_receipts(connection, limit=RECEIPTS_PER_COMMIT))
 
-    def _is_available(self, name: str) -> bool:
-        """Whether a channel takes anything now; one that this version does not have never does."""
-        channel = self._channels.get(name)
-        return channel is not None and channel.is_available()
+    def find_next_due(self, connection: Connection) -> datetime | None:
+        """When the next timer or delivery of these channels is due, whichever is first."""
+        moments = [due.next_due_at(connection, name, channel) for name, channel in self._channels.items()]
+        if self._homes is not None:
+            moments.append(alarms.next_timer_at(connection))
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def _due(self, connection: Connection, now: datetime) -> Iterator[Delivery]:
+        for name, channel in self._channels.items():
+            yield from due.due(connection, name, channel, allowance=self.allowance, now=now)
 
     def _release(self, connection: Connection, delivery: Delivery, now: datetime) -> CareEvent | None:
         return release(connection, delivery, source=self._source, now=now)
@@ -128,7 +125,8 @@ class Release:
             raise
         except Exception:  # noqa: BLE001 - the guard around each delivery
             _log.exception("delivery_not_released", delivery_id=delivery.id)
-            deliveries.postpone(connection, delivery.id, until=now + wait_after(delivery.hurry))
+            wait = schedule_of(delivery.channel).wait_after(delivery.hurry)
+            deliveries.postpone(connection, delivery.id, until=now + wait)
             return None
 
     def committed(self, prepared: Released) -> None:
@@ -137,6 +135,7 @@ class Release:
         for event in prepared.events:
             self._channels[event.channel].hand_over(event)
         for receipt in prepared.receipts:
+            assert self._homes is not None  # noqa: S101 - only then are there any
             self._homes.hand_over_receipt(receipt)
 
 
@@ -146,8 +145,11 @@ def release(connection: Connection, delivery: Delivery, *, source: str, now: dat
     notice = alarms.notice(connection, delivery.notice_id)
     assert alarm is not None  # noqa: S101 - foreign keys hold both
     assert notice is not None  # noqa: S101
-    if alarm.closed_at is not None and now - alarm.closed_at > CLOSED_NEWS_FOR:
+    if alarm.closed_at is not None and now - (delivery.again_at or alarm.closed_at) > CLOSED_NEWS_FOR:
         deliveries.settle(connection, delivery.id, DeliveryState.EXPIRED, now=now, reason="never confirmed")
+        return None
+    if delivery.is_second and deliveries.is_confirmed_elsewhere(connection, delivery):
+        deliveries.settle(connection, delivery.id, DeliveryState.SUPERSEDED, now=now, reason=NOT_NEEDED)
         return None
     right = _right(connection, delivery, alarm, now=now)
     if right is None:
@@ -169,6 +171,15 @@ def release(connection: Connection, delivery: Delivery, *, source: str, now: dat
     )
 
 
+def may_leave(connection: Connection, delivery_id: str, *, now: datetime) -> bool:
+    """Whether what was leased a moment ago may still be told: asked when it took a while to connect."""
+    delivery = deliveries.get(connection, delivery_id)
+    alarm = alarms.get(connection, delivery.alarm_id) if delivery else None
+    if delivery is None or alarm is None or delivery.state is not DeliveryState.SENT:
+        return False
+    return _right(connection, delivery, alarm, now=now) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Right:
     """By what an organisation may be told."""
@@ -188,7 +199,9 @@ def _right(connection: Connection, delivery: Delivery, alarm: Alarm, *, now: dat
 
 
 def _leased(connection: Connection, delivery: Delivery, right: _Right, *, now: datetime) -> Delivery:
-    sequence = delivery.sequence
+    sequence = delivery.sequence or deliveries.sequence_of(
+        connection, delivery.notice_id, delivery.organisation_id
+    )
     if sequence is None:
         sequence = deliveries.next_sequence(connection, delivery.organisation_id)
     leased = replace(
@@ -198,7 +211,7 @@ def _leased(connection: Connection, delivery: Delivery, right: _Right, *, now: d
         sequence=sequence,
         attempts=delivery.attempts + 1,
         hurry=delivery.hurry + 1,
-        next_attempt_at=now + wait_after(delivery.hurry),
+        next_attempt_at=now + schedule_of(delivery.channel).lease_after(delivery.hurry),
     )
     deliveries.lease(connection, leased, now=now)
     return leased

@@ -1,30 +1,59 @@
 """When an unconfirmed delivery is tried again: pure but for the count that ``Allowance`` keeps.
 
-    usually                  15 s, 15 s, 15 s …
-    after a lost connection  at once, then 1, 2, 5, 15, 15 … s
-    with a great backlog     500 at once, then 20 a second and receiver: one that never confirms costs the
-                             others nothing, and no broker's memory
+    mqtt     15 s, 15 s, 15 s …; after a lost connection at once, then 1, 2, 5, 15, 15 … s
+    webhook  1, 2, 5, 10, 20, 30, 30 … s after an attempt has failed; each has a few seconds to be answered
+    stream   told once: who listens reads on from where it was. Looked at again in case the right has ended
 
-There is no last attempt while an alarm is open: a receiver that is silent is tried until it confirms,
-or the alarm is closed.
+With a great backlog 500 at once, then 20 a second and receiver: one that never confirms costs the others
+nothing, and no broker's memory. There is no last attempt while an alarm is open: a receiver that is silent
+is tried until it confirms, or the alarm is closed.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-WAITS: Final = (timedelta(seconds=1), timedelta(seconds=2), timedelta(seconds=5), timedelta(seconds=15))
+from services.domain.subscriptions import ChannelName
 
 CLOSED_NEWS_FOR: Final = timedelta(hours=1)
 """That an alarm was closed is repeated this long to a receiver that does not confirm it."""
 
 
-def wait_after(hurry: int) -> timedelta:
-    """How long to wait after an attempt.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """The waits of one channel."""
 
-    Args:
-        hurry: Attempts since the connection was last lost; 3 or more: unhurried.
-    """
-    return WAITS[min(hurry, len(WAITS) - 1)]
+    waits: tuple[timedelta, ...]
+    answered_within: timedelta = timedelta(0)
+    """How long an attempt can be under way; the wait begins behind it."""
+
+    def wait_after(self, hurry: int) -> timedelta:
+        """How long to wait after an attempt.
+
+        Args:
+            hurry: How many of the waits have been used; the last one stays.
+        """
+        return self.waits[min(hurry, len(self.waits) - 1)]
+
+    def lease_after(self, hurry: int) -> timedelta:
+        """How long an attempt that is being made keeps its delivery from being due."""
+        return self.answered_within + self.wait_after(hurry)
+
+
+def _seconds(*waits: int) -> tuple[timedelta, ...]:
+    return tuple(timedelta(seconds=wait) for wait in waits)
+
+
+SCHEDULES: Final[dict[str, Schedule]] = {
+    ChannelName.MQTT: Schedule(waits=_seconds(1, 2, 5, 15)),
+    ChannelName.WEBHOOK: Schedule(waits=_seconds(1, 2, 5, 10, 20, 30), answered_within=timedelta(seconds=10)),
+    ChannelName.STREAM: Schedule(waits=_seconds(300)),
+}
+
+
+def schedule_of(channel: str) -> Schedule:
+    """The waits of a channel; of one that this version does not have, those of MQTT."""
+    return SCHEDULES.get(channel, SCHEDULES[ChannelName.MQTT])
 
 
 class Allowance:

@@ -141,5 +141,9 @@ class Delivery:
     """Counts per organisation without gaps; given at the first attempt."""
     attempts: int
     hurry: int
-    """How many hurried waits have been used since the connection was lost; see ``delivery.retry``."""
+    """How many of the shorter waits have been used; see ``delivery.retry``."""
     next_attempt_at: datetime
+    is_second: bool = False
+    """Over a second channel: told only when no other of the receiver's has been confirmed by then."""
+    again_at: datetime | None = None
+    """When somebody asked that it be told again, after it had expired."""

@@ -233,6 +233,12 @@ def stop_timers(connection: Connection, alarm_id: str) -> None:
     connection.run("DELETE FROM timers WHERE alarm_id = ?", alarm_id)
 
 
+def next_timer_at(connection: Connection) -> datetime | None:
+    """When the next timer is due."""
+    row = connection.row("SELECT MIN(due_at) FROM timers")
+    return optional_time(row[0]) if row else None
+
+
 def take_due_timers(connection: Connection, now: datetime, *, limit: int) -> list[tuple[AlarmId, TimerKind]]:
     """Remove and return the timers that are due, most overdue first; firing is the caller's, at once."""
     rows = connection.rows(

@@ -10,9 +10,9 @@ from services.domain.alarms import Delivery, DeliveryState
 from services.domain.ids import AlarmId, DeliveryId, GrantId, NoticeId, OrganisationId
 from services.store.connection import Connection, Row, from_micros, optional_time, to_micros
 
-_DELIVERY: Final = """
+DELIVERY: Final = """
     SELECT id, notice_id, alarm_id, organisation_id, channel, grant_id, step, state, sequence, attempts,
-           hurry, next_attempt_at
+           hurry, next_attempt_at, is_second, again_at
     FROM deliveries"""
 
 _UNSETTLED: Final = "state IN ('pending', 'sent')"
@@ -25,8 +25,8 @@ def insert(connection: Connection, delivery: Delivery, *, at: datetime) -> None:
     """
     connection.run(
         """INSERT INTO deliveries (id, notice_id, alarm_id, organisation_id, channel, grant_id, step, state,
-                                   sequence, attempts, hurry, next_attempt_at, created_at, reason)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 0, ?, ?, ?, '')
+                                   sequence, attempts, hurry, next_attempt_at, created_at, is_second, reason)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 0, ?, ?, ?, ?, '')
            ON CONFLICT (notice_id, organisation_id, channel) DO UPDATE SET state = excluded.state,
                grant_id = excluded.grant_id, step = excluded.step, settled_at = NULL, reason = '',
                next_attempt_at = excluded.next_attempt_at WHERE deliveries.state = 'withheld'""",
@@ -41,30 +41,58 @@ def insert(connection: Connection, delivery: Delivery, *, at: datetime) -> None:
         delivery.hurry,
         to_micros(delivery.next_attempt_at),
         to_micros(at),
+        int(delivery.is_second),
     )
 
 
 def due(
-    connection: Connection, now: datetime, *, limit: int, state: DeliveryState | None = None
+    connection: Connection, channel: str, now: datetime, *, limit: int, state: DeliveryState
 ) -> list[Delivery]:
-    """Unsettled deliveries whose time has come, the longest waiting first; of one state or of both."""
+    """A channel's deliveries of one state whose time has come, the longest waiting first."""
     rows = connection.rows(
-        f"""{_DELIVERY} WHERE {_UNSETTLED if state is None else f"state = '{state}'"} AND next_attempt_at <= ?
+        f"""{DELIVERY} WHERE state = '{state}' AND channel = ? AND next_attempt_at <= ?
             ORDER BY next_attempt_at, id LIMIT ?""",
+        channel,
         to_micros(now),
         limit,
     )
-    return [_delivery(row) for row in rows]
+    return [delivery_of(row) for row in rows]
 
 
-def next_due_at(connection: Connection) -> datetime | None:
-    """When the next unsettled delivery or timer is due, whichever is first."""
+def next_due_at(connection: Connection, channel: str) -> datetime | None:
+    """When the next unsettled delivery of a channel is due."""
     row = connection.row(
-        """SELECT MIN(due) FROM (SELECT MIN(next_attempt_at) AS due FROM deliveries WHERE state = 'pending'
-                                 UNION ALL SELECT MIN(next_attempt_at) FROM deliveries WHERE state = 'sent'
-                                 UNION ALL SELECT MIN(due_at) FROM timers) AS queues"""
+        """SELECT MIN(due) FROM (
+               SELECT MIN(next_attempt_at) AS due FROM deliveries WHERE state = 'pending' AND channel = ?
+               UNION ALL SELECT MIN(next_attempt_at) FROM deliveries WHERE state = 'sent' AND channel = ?
+           ) AS queues""",
+        channel,
+        channel,
     )
     return optional_time(row[0]) if row else None
+
+
+def sequence_of(connection: Connection, notice_id: str, organisation_id: str) -> int | None:
+    """The number that a notice has for an organisation already, over whichever channel."""
+    row = connection.row(
+        """SELECT sequence FROM deliveries
+           WHERE notice_id = ? AND organisation_id = ? AND +sequence IS NOT NULL LIMIT 1""",
+        notice_id,
+        organisation_id,
+    )
+    return int(row[0]) if row else None
+
+
+def is_confirmed_elsewhere(connection: Connection, delivery: Delivery) -> bool:
+    """Whether the receiver has confirmed the same notice over another channel."""
+    row = connection.row(
+        """SELECT 1 FROM deliveries
+           WHERE notice_id = ? AND organisation_id = ? AND channel <> ? AND state = 'confirmed' LIMIT 1""",
+        delivery.notice_id,
+        delivery.organisation_id,
+        delivery.channel,
+    )
+    return row is not None
 
 
 def next_sequence(connection: Connection, organisation_id: str) -> int:
@@ -111,14 +139,14 @@ def settle(
     )
 
 
-def sent_to(connection: Connection, organisation_id: str, notice_id: str) -> Delivery | None:
-    """The delivery that an organisation means when it names a notice that it was sent."""
-    row = connection.row(  # +: else SQLite goes through everything that it was ever sent (gap_free_sequence)
-        f"{_DELIVERY} WHERE notice_id = ? AND organisation_id = ? AND +sequence IS NOT NULL",
+def sent_to(connection: Connection, organisation_id: str, notice_id: str) -> list[Delivery]:
+    """The deliveries that an organisation means when it names a notice that it was sent: one a channel."""
+    rows = connection.rows(  # +: else SQLite goes through all that it was ever sent (gap_free_sequence)
+        f"{DELIVERY} WHERE notice_id = ? AND organisation_id = ? AND +sequence IS NOT NULL ORDER BY channel",
         notice_id,
         organisation_id,
     )
-    return _delivery(row) if row else None
+    return [delivery_of(row) for row in rows]
 
 
 def confirm_of_alarm(connection: Connection, alarm_id: str, organisation_id: str, *, now: datetime) -> None:
@@ -184,9 +212,14 @@ def was_sent(connection: Connection, organisation_id: str, alarm_id: str) -> boo
     return row is not None
 
 
-def hurry(connection: Connection, now: datetime) -> None:
-    """Try everything unconfirmed at once, then with the hurried waits: a connection was lost and is back."""
-    connection.run(f"UPDATE deliveries SET next_attempt_at = ?, hurry = 0 WHERE {_UNSETTLED}", to_micros(now))
+def hurry(connection: Connection, channel: str, now: datetime) -> None:
+    """Try what is unconfirmed of a channel at once, then with the hurried waits: it was lost and is back."""
+    connection.run(
+        f"""UPDATE deliveries SET next_attempt_at = ?, hurry = 0
+            WHERE channel = ? AND {_UNSETTLED} AND is_second = 0""",
+        to_micros(now),
+        channel,
+    )
 
 
 def shift_due_times(connection: Connection, *, by: timedelta) -> None:
@@ -197,16 +230,36 @@ def shift_due_times(connection: Connection, *, by: timedelta) -> None:
     connection.run("UPDATE device_status SET silent_at = silent_at + ?", micros)
 
 
-def bring_forward(connection: Connection, organisation_id: str, *, now: datetime) -> None:
-    """Try what an organisation has not confirmed at once: it seems to be listening now."""
+def bring_forward(connection: Connection, channel: str, organisation_id: str, *, now: datetime) -> None:
+    """Try what an organisation has not confirmed over a channel at once: it seems to be listening now."""
     connection.run(
-        f"UPDATE deliveries SET next_attempt_at = ? WHERE organisation_id = ? AND {_UNSETTLED}",
+        f"""UPDATE deliveries SET next_attempt_at = ?
+            WHERE channel = ? AND organisation_id = ? AND {_UNSETTLED} AND is_second = 0""",
         to_micros(now),
+        channel,
         organisation_id,
     )
 
 
-def _delivery(row: Row) -> Delivery:
+def tell_again(connection: Connection, delivery_id: str, *, now: datetime) -> None:
+    """Make a delivery that had ended due, as if its attempts began; its number stays."""
+    connection.run(
+        """UPDATE deliveries SET state = 'pending', settled_at = NULL, reason = '', hurry = 0, is_second = 0,
+               next_attempt_at = ?, again_at = ? WHERE id = ?""",
+        to_micros(now),
+        to_micros(now),
+        delivery_id,
+    )
+
+
+def get(connection: Connection, delivery_id: str) -> Delivery | None:
+    """The delivery with this id."""
+    row = connection.row(f"{DELIVERY} WHERE id = ?", delivery_id)
+    return delivery_of(row) if row else None
+
+
+def delivery_of(row: Row) -> Delivery:
+    """A row of ``DELIVERY``."""
     return Delivery(
         id=DeliveryId(row[0]),
         notice_id=NoticeId(row[1]),
@@ -220,4 +273,6 @@ def _delivery(row: Row) -> Delivery:
         attempts=row[9],
         hurry=row[10],
         next_attempt_at=from_micros(row[11]),
+        is_second=bool(row[12]),
+        again_at=optional_time(row[13]),
     )

@@ -31,6 +31,7 @@ MARKS: Final = {
     "alarm": "gateway.alarm_process",
     "reading": "gateway.reading_process",
     "export": "gateway.export_process",
+    "outward": "gateway.outward_process",
     "web": "gateway.web_process",
     "broker": "mosquitto",
 }

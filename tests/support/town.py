@@ -28,7 +28,7 @@ from services.domain.homes import Device, DeviceState, Grant, Home, Organisation
 from services.domain.ids import OrganisationId
 from services.registry import NewDevice, NewGrant
 from services.store import alarms as alarm_rows
-from services.store import deliveries, events
+from services.store import events
 from services.store import registry as registry_rows
 from services.store.alarms import TimerKind
 from services.store.connection import Connection
@@ -104,7 +104,7 @@ class Town:
         """When something is due next; deliveries only while they could leave."""
         moments = [due_at for _, _, due_at in alarm_rows.timers(self.connection)]
         if self.channel.is_up:
-            moments.append(deliveries.next_due_at(self.connection) or self.now)
+            moments.append(self.release.find_next_due(self.connection) or self.now)
         return min((moment for moment in moments if moment > self.now), default=None)
 
     @property

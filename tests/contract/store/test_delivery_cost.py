@@ -50,8 +50,7 @@ def cost(store: StoreUnderTest, delivery: Delivery) -> int:
 
     connection = store.database._connection
     connection.set_progress_handler(count, 1)
-    found = deliveries.sent_to(store.database, ACME.id, delivery.notice_id)
+    [found] = deliveries.sent_to(store.database, ACME.id, delivery.notice_id)
     connection.set_progress_handler(None)
-    assert found is not None
     assert found.id == delivery.id
     return steps

@@ -46,8 +46,18 @@ def notice(settled: Database, alarm: Alarm) -> Notice:
 
 def waiting(db: Database) -> list[Delivery]:
     """Every delivery that is not settled, oldest first."""
-    everything = deliveries.due(db, START + timedelta(days=365), limit=1_000)
-    return sorted(everything, key=lambda delivery: delivery.id)
+    return sorted(due(db, START + timedelta(days=365), limit=1_000), key=lambda delivery: delivery.id)
+
+
+def due(db: Database, at: datetime, *, limit: int = 9) -> list[Delivery]:
+    """What is due over any channel, whether it was told before or not; the longest waiting first."""
+    found = [
+        delivery
+        for channel in ("mqtt", "webhook")
+        for state in (DeliveryState.PENDING, DeliveryState.SENT)
+        for delivery in deliveries.due(db, channel, at, limit=limit, state=state)
+    ]
+    return sorted(found, key=lambda delivery: delivery.next_attempt_at)
 
 
 def recorded(db: Database) -> list[DeliveryRecord]:
@@ -111,9 +121,9 @@ def test_due_is_what_is_unsettled_and_whose_time_has_come_the_longest_waiting_fi
             ended = add_delivery(settled, add_notice(settled, alarm))
             deliveries.settle(settled, ended.id, state, now=START)
 
-    assert deliveries.due(settled, START, limit=9) == [earlier, now]
-    assert deliveries.due(settled, START, limit=1) == [earlier]
-    assert deliveries.due(settled, later.next_attempt_at, limit=9) == [earlier, now, later]
+    assert due(settled, START) == [earlier, now]
+    assert due(settled, START, limit=1) == [earlier]
+    assert due(settled, later.next_attempt_at) == [earlier, now, later]
 
 
 def test_what_was_never_told_and_what_is_told_again_are_due_apart(settled: Database, alarm: Alarm) -> None:
@@ -121,8 +131,8 @@ def test_what_was_never_told_and_what_is_told_again_are_due_apart(settled: Datab
         sent = lease(settled, add_delivery(settled, add_notice(settled, alarm)), sequence=1)
         fresh = add_delivery(settled, add_notice(settled, alarm))
 
-    assert deliveries.due(settled, START, limit=9, state=DeliveryState.PENDING) == [fresh]
-    assert deliveries.due(settled, START, limit=9, state=DeliveryState.SENT) == [sent]
+    assert deliveries.due(settled, "mqtt", START, limit=9, state=DeliveryState.PENDING) == [fresh]
+    assert deliveries.due(settled, "mqtt", START, limit=9, state=DeliveryState.SENT) == [sent]
 
 
 def test_a_lease_is_on_disk_and_due_again_at_its_next_attempt(store: StoreUnderTest, notice: Notice) -> None:
@@ -132,8 +142,8 @@ def test_a_lease_is_on_disk_and_due_again_at_its_next_attempt(store: StoreUnderT
 
     reopened = store.reopen()
 
-    assert deliveries.due(reopened, START + 14 * SECOND, limit=9) == []
-    assert deliveries.due(reopened, START + 15 * SECOND, limit=9) == [leased]
+    assert due(reopened, START + 14 * SECOND) == []
+    assert due(reopened, START + 15 * SECOND) == [leased]
 
 
 def test_the_time_of_the_first_attempt_stays(settled: Database, notice: Notice) -> None:
@@ -163,18 +173,25 @@ def test_an_ended_delivery_stays_as_it_ended(
     assert waiting(settled) == []
 
 
-def test_the_next_due_moment_is_that_of_a_delivery_or_a_timer(settled: Database, alarm: Alarm) -> None:
-    before = deliveries.next_due_at(settled)
+def test_the_next_due_moment_of_a_channel_is_that_of_its_own_deliveries(
+    settled: Database, alarm: Alarm
+) -> None:
+    before = deliveries.next_due_at(settled, "mqtt")
     with settled.transaction():
         delivery = add_delivery(settled, add_notice(settled, alarm), next_attempt_at=START + SECOND)
-        with_delivery = deliveries.next_due_at(settled)
-        alarms.set_timer(settled, alarm.id, TimerKind.ESCALATE, START)
-        with_both = deliveries.next_due_at(settled)
+        during = [deliveries.next_due_at(settled, channel) for channel in ("mqtt", "webhook")]
         deliveries.settle(settled, delivery.id, DeliveryState.CONFIRMED, now=START)
-        alarms.stop_timers(settled, alarm.id)
 
-    assert (before, with_delivery, with_both) == (None, START + SECOND, START)
-    assert deliveries.next_due_at(settled) is None
+    assert (before, during) == (None, [START + SECOND, None])
+    assert deliveries.next_due_at(settled, "mqtt") is None
+
+
+def test_the_next_timer_is_the_earliest(settled: Database, alarm: Alarm) -> None:
+    before = alarms.next_timer_at(settled)
+    with settled.transaction():
+        alarms.set_timer(settled, alarm.id, TimerKind.ESCALATE, START)
+
+    assert (before, alarms.next_timer_at(settled)) == (None, START)
 
 
 def test_each_organisation_counts_for_itself_from_one(settled: Database) -> None:
@@ -240,8 +257,8 @@ def test_a_notice_was_sent_to_whom_it_has_a_number_for(settled: Database, alarm:
         leased = lease(settled, add_delivery(settled, notice), sequence=1)
         add_delivery(settled, notice, BETA)
 
-    assert deliveries.sent_to(settled, "acme", notice.id) == leased
-    assert deliveries.sent_to(settled, "beta", notice.id) is None
+    assert deliveries.sent_to(settled, "acme", notice.id) == [leased]
+    assert deliveries.sent_to(settled, "beta", notice.id) == []
     assert deliveries.was_sent(settled, "acme", alarm.id)
     assert not deliveries.was_sent(settled, "beta", alarm.id)
 
@@ -310,7 +327,7 @@ def test_after_a_lost_connection_everything_unsettled_is_hurried(settled: Databa
         delivery = add_delivery(settled, add_notice(settled, alarm), next_attempt_at=START + 15 * SECOND)
         ended = add_delivery(settled, add_notice(settled, alarm), BETA)
         deliveries.settle(settled, ended.id, DeliveryState.CONFIRMED, now=START)
-        deliveries.hurry(settled, START)
+        deliveries.hurry(settled, "mqtt", START)
 
     assert waiting(settled) == [replace(delivery, next_attempt_at=START, hurry=0)]
 
@@ -323,7 +340,7 @@ def test_only_the_organisation_that_seems_to_listen_is_brought_forward(
             add_delivery(settled, notice, organisation, next_attempt_at=START + SECOND)
             for organisation in (ACME, BETA)
         )
-        deliveries.bring_forward(settled, ACME.id, now=START)
+        deliveries.bring_forward(settled, "mqtt", ACME.id, now=START)
 
     assert waiting(settled) == [replace(acme, next_attempt_at=START), beta]
 

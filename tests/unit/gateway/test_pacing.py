@@ -13,9 +13,14 @@ from broker import presence
 from gateway import pacing
 from gateway.outgoing import MqttHomes
 from gateway.pacing import Marks
+from services.alarms import answering, chain
 from services.delivery.cloud_events import CareEvent
+from services.delivery.release import Release
+from services.domain.alarms import DeliveryState
+from services.domain.clock import Clock
 from services.store import alarms as alarm_rows
 from services.store import answers, deliveries, events, status
+from services.store import registry as registry_rows
 from services.store.connection import Connection, to_micros
 from services.store.sqlite import SqliteConnection
 from services.store.writer import Writer
@@ -96,12 +101,20 @@ class Hearing:
         return self._town.channel.events[self._count - 1]
 
 
-def pacer(town: Town) -> Callable[[Writer], Awaitable[None]]:
-    return lambda writer: pacing.pace(writer, town.release, town.clock)
+@pytest.fixture
+def watched(path: Path) -> Iterator[SqliteConnection]:
+    """What the pacer sees others commit through."""
+    connection = SqliteConnection(path)
+    yield connection
+    connection.close()
+
+
+def pacer(town: Town, watched: SqliteConnection) -> Callable[[Writer], Awaitable[None]]:
+    return lambda writer: pacing.pace(writer, town.release, town.clock, watched)
 
 
 async def test_the_pacer_fires_timers_and_releases_what_follows(
-    town: Town, monkeypatch: pytest.MonkeyPatch
+    town: Town, watched: SqliteConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pacing, "SMALLEST_STEP", timedelta(days=1))  # the test's clock jumps, and is not set
     town.grant("acme", within=timedelta(seconds=10))
@@ -109,7 +122,7 @@ async def test_the_pacer_fires_timers_and_releases_what_follows(
     town.press()
     hearing = Hearing(town)
 
-    async with running(town, pacer(town)):
+    async with running(town, pacer(town, watched)):
         town.clock.advance(timedelta(seconds=10))
         told = await hearing.something()
 
@@ -117,26 +130,75 @@ async def test_the_pacer_fires_timers_and_releases_what_follows(
 
 
 async def test_a_grant_that_another_process_withdraws_stops_the_repeats(
-    town: Town, reader: SqliteConnection
+    town: Town, reader: SqliteConnection, watched: SqliteConnection
 ) -> None:
     grant = town.grant("acme")
     town.press()
     town.revoke(grant)
 
-    async with running(town, pacer(town)) as writer:
-        while deliveries.due(reader, town.now, limit=9):
+    async with running(town, pacer(town, watched)) as writer:
+        while deliveries.due(reader, "mqtt", town.now, limit=9, state=DeliveryState.SENT):
             await writer.write(nothing)
 
     assert len(town.channel.told("acme")) == 1
 
 
-async def test_a_clock_that_is_set_moves_what_is_due_with_it(town: Town, reader: SqliteConnection) -> None:
+async def test_what_another_process_commits_is_told_without_waiting_for_the_pacers_next_turn(
+    town: Town, reader: SqliteConnection, watched: SqliteConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "LONGEST_PAUSE", timedelta(days=1))
+    town.grant("acme")
+    town.grant("beta")
+    alarm = town.press()
+    hearing = Hearing(town)
+    organisation = registry_rows.organisation(reader, "acme")
+    actor = answering.Actor(organisation=organisation, person="")
+
+    async with running(town, pacer(town, watched)) as writer:
+        await asyncio.sleep(0)
+        await writer.write(nothing)  # behind the pacer's first turn
+        with reader.transaction():
+            answering.acknowledge(reader, alarm.id, actor=actor, now=town.now)
+        told = {(await hearing.something()).organisation_id, (await hearing.something()).organisation_id}
+
+    assert told == {"acme", "beta"}
+
+
+async def test_a_commit_that_leaves_nothing_to_do_costs_the_pacer_no_turn(
+    town: Town, reader: SqliteConnection, watched: SqliteConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "LONGEST_PAUSE", timedelta(days=1))
+    looked = asyncio.Event()
+    turns: list[int] = []
+    is_work_waiting = pacing._is_work_waiting
+
+    def looking(reader: SqliteConnection, release: Release, clock: Clock) -> bool:
+        looked.set()
+        return is_work_waiting(reader, release, clock)
+
+    monkeypatch.setattr(pacing, "_is_work_waiting", looking)
+    monkeypatch.setattr(chain, "fire_due", lambda *_, **__: turns.append(1))
+
+    async with running(town, pacer(town, watched)) as writer:
+        await writer.write(nothing)
+        before = len(turns)
+        with reader.transaction():
+            events.count(reader, "anything")
+        await looked.wait()
+        await writer.write(nothing)
+
+    assert (before, len(turns)) == (1, 1)
+
+
+async def test_a_clock_that_is_set_moves_what_is_due_with_it(
+    town: Town, reader: SqliteConnection, watched: SqliteConnection
+) -> None:
     town.grant("acme")
     town.grant("beta", step=2)
     town.press()
     [(_, _, due_at)] = before = alarm_rows.timers(reader)
 
-    async with running(town, pacer(town)) as writer:
+    async with running(town, pacer(town, watched)) as writer:
         await writer.write(nothing)
         town.clock.advance(timedelta(hours=5))
         while alarm_rows.timers(reader) == before:

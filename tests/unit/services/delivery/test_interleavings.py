@@ -23,7 +23,6 @@ from hypothesis.stateful import (
 
 from devices.kinds import DataClass
 from devices.messages import AlarmMessage, AlarmSignal
-from services import audit
 from services.alarms.opening import Stored
 from services.delivery.cloud_events import CareEvent
 from services.domain.alarm_states import AlarmState
@@ -31,11 +30,11 @@ from services.domain.alarms import DeliveryState
 from services.domain.errors import RefusedError
 from services.domain.homes import Grant
 from services.store import alarms as alarm_rows
-from services.store import audit as audit_rows
 from services.store import deliveries, overview
 from services.store.alarms import TimerKind
 from services.store.sqlite import SqliteConnection
 from services.supervision import auditor
+from tests.support import log
 from tests.support.clock import FrozenClock
 from tests.support.stores import file_database_maker
 from tests.support.town import Town
@@ -169,7 +168,7 @@ class Interleavings(RuleBasedStateMachine):
     def the_broker_goes_or_comes(self) -> None:
         self.town.channel.is_up = not self.town.channel.is_up
         if self.town.channel.is_up:
-            self.town.commit(partial(deliveries.hurry, now=self.town.now))
+            self.town.commit(partial(deliveries.hurry, channel="mqtt", now=self.town.now))
 
     @rule(device_id=devices, kind=kinds)
     def it_dies_before_a_commit(self, device_id: str, kind: str) -> None:
@@ -239,7 +238,7 @@ class Interleavings(RuleBasedStateMachine):
                 assert alarm.escalated_at is not None or (is_resting and alarm.state is AlarmState.CLEARED)
         states = {record.state for record in overview.deliveries(town.connection, limit=10_000)}
         assert DeliveryState.PENDING not in states
-        assert audit.verify(audit_rows.entries(town.connection)).first_bad is None
+        assert log.verify(town.connection).is_whole
         town.connection.close()
         self.path.unlink()
 

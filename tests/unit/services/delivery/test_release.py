@@ -8,7 +8,7 @@ import pytest
 from devices.messages import AlarmMessage
 from services import routing
 from services.alarms import telling
-from services.delivery import release as release_module
+from services.delivery import due as due_module
 from services.domain.alarms import Alarm, DeliveryState, NoticeType
 from services.store import alarms as alarm_rows
 from services.store import answers, audit, deliveries, overview
@@ -197,9 +197,16 @@ def test_a_delivery_that_cannot_be_released_holds_up_no_other(town: Town) -> Non
     town.release.committed(prepared)
 
     assert [told.alarm.id for told in town.channel.told("acme")] == [sound.id]
-    waiting = deliveries.due(town.connection, town.now + 15 * SECOND, limit=9)
-    assert {delivery.alarm_id for delivery in waiting} == {broken.id, sound.id}
-    assert deliveries.due(town.connection, town.now + 14 * SECOND, limit=9) == []
+    [postponed, repeated] = (
+        deliveries.due(town.connection, "mqtt", town.now + 15 * SECOND, limit=9, state=state)
+        for state in (DeliveryState.PENDING, DeliveryState.SENT)
+    )
+    assert [delivery.alarm_id for delivery in postponed] == [broken.id]
+    assert [delivery.alarm_id for delivery in repeated] == [sound.id]
+    assert (
+        deliveries.due(town.connection, "mqtt", town.now + 14 * SECOND, limit=9, state=DeliveryState.SENT)
+        == []
+    )
 
 
 def test_what_is_on_its_way_is_superseded_when_the_alarm_is_closed(town: Town) -> None:
@@ -234,7 +241,7 @@ def test_a_commit_that_fails_uses_no_number_and_hands_nothing_over(town: Town) -
 def test_one_commit_releases_a_bounded_number_and_the_next_one_the_rest(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(release_module, "DELIVERIES_PER_COMMIT", 2)
+    monkeypatch.setattr(due_module, "FRESH_AT_ONCE", 2)
     town.grant("acme")
     town.channel.is_up = False
     for _ in range(5):

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from services.delivery import release as release_module
+from services.delivery import due as due_module
 from services.delivery import retry
 from services.delivery.retry import CLOSED_NEWS_FOR
 from services.domain.alarms import DeliveryState
@@ -53,7 +53,7 @@ def test_after_a_lost_connection_it_is_tried_at_once_and_then_1_2_5_15_15(town: 
     town.press()
     town.wait(7)
 
-    town.commit(partial(deliveries.hurry, now=town.now))
+    town.commit(partial(deliveries.hurry, channel="mqtt", now=town.now))
 
     assert len(town.channel.told("acme")) == 2
     assert waits(town, 5) == [1, 2, 5, 15, 15]
@@ -104,7 +104,7 @@ def test_a_lease_that_was_never_handed_over_is_repeated_with_the_same_number(tow
 def test_what_was_never_told_does_not_wait_behind_what_is_told_again(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(release_module, "REPEATS_PER_COMMIT", 1)
+    monkeypatch.setattr(due_module, "REPEATS_AT_ONCE", 1)
     town.grant("acme")
     for _ in range(3):
         town.press()
@@ -147,6 +147,6 @@ def test_while_its_channel_is_away_a_receiver_uses_nothing_of_its_allowance(town
         town.turn()
 
     town.channel.is_up = True
-    town.commit(partial(deliveries.hurry, now=town.now))
+    town.commit(partial(deliveries.hurry, channel="mqtt", now=town.now))
 
     assert [event.attempt for event in town.channel.told("acme")] == [1, 2]

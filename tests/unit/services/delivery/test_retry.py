@@ -6,28 +6,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.alarms.telling import UNHURRIED
-from services.delivery.retry import Allowance, wait_after
+from services.delivery.retry import SCHEDULES, Allowance, schedule_of
 from tests.support.clock import START
 
 counts = st.integers(0, 10_000)
 
 
-def test_the_hurried_waits_are_1_2_5_15_15_seconds() -> None:
-    assert [wait_after(hurry).total_seconds() for hurry in range(5)] == [1, 2, 5, 15, 15]
+channels = st.sampled_from(sorted(SCHEDULES))
 
 
-def test_a_fresh_delivery_is_not_hurried() -> None:
-    assert wait_after(UNHURRIED) == timedelta(seconds=15)
+def test_the_hurried_waits_over_mqtt_are_1_2_5_15_15_seconds() -> None:
+    assert [schedule_of("mqtt").wait_after(hurry).total_seconds() for hurry in range(5)] == [1, 2, 5, 15, 15]
 
 
-@given(hurry=counts)
-def test_a_wait_never_shrinks_with_the_number_of_attempts(hurry: int) -> None:
-    assert wait_after(hurry) <= wait_after(hurry + 1)
+def test_a_webhook_is_tried_after_1_2_5_10_20_30_seconds_and_every_30_from_then_on() -> None:
+    waits = [schedule_of("webhook").wait_after(hurry).total_seconds() for hurry in range(8)]
+
+    assert waits == [1, 2, 5, 10, 20, 30, 30, 30]
 
 
-@given(hurry=counts)
-def test_a_wait_is_never_longer_than_15_seconds_nor_nothing(hurry: int) -> None:
-    assert timedelta(0) < wait_after(hurry) <= timedelta(seconds=15)
+def test_a_fresh_delivery_over_mqtt_is_not_hurried() -> None:
+    assert schedule_of("mqtt").wait_after(UNHURRIED) == timedelta(seconds=15)
+
+
+@given(channel=channels, hurry=counts)
+def test_a_wait_never_shrinks_with_the_number_of_attempts(channel: str, hurry: int) -> None:
+    assert schedule_of(channel).wait_after(hurry) <= schedule_of(channel).wait_after(hurry + 1)
+
+
+@given(channel=channels, hurry=counts)
+def test_no_attempt_is_made_while_the_one_before_may_be_answered_yet(channel: str, hurry: int) -> None:
+    schedule = schedule_of(channel)
+
+    assert timedelta(0) < schedule.wait_after(hurry) <= schedule.lease_after(hurry) - schedule.answered_within
 
 
 pauses = st.lists(st.floats(0, 60), min_size=1, max_size=50)

@@ -1,0 +1,1 @@
+"""What leaves for the outside: webhooks, letters, the dead-man call; in a process of its own."""
