@@ -26,7 +26,7 @@ from services.domain.clock import Clock
 from services.domain.homes import Device, DeviceState
 from services.readings import handover
 from services.readings.handover import Heard, Released, Said, Told
-from services.store import events, registry
+from services.store import events, registry, usage
 from services.store.apart import apart
 from services.store.connection import Connection, StoreUnavailableError, from_micros
 from services.store.migrations import READINGS, schema_version, scripts
@@ -49,6 +49,8 @@ AT_ONCE: Final = 20
 
 BY_READING_LANE: Final = DeviceId("")
 """In place of a client: there is no connection that a receipt could go to."""
+
+_DAY_MICROS: Final = timedelta(days=1) // timedelta(microseconds=1)
 
 _log = structlog.get_logger(__name__)
 
@@ -129,6 +131,13 @@ def _note_release(connection: Connection, released: Released) -> None:
         details=f"{released.count} readings of {released.data_class}",
     )
     audit.note(connection, entry, at=from_micros(released.last_at_us))
+    usage.add_readings(
+        connection,
+        released.organisation_id,
+        released.data_class,
+        day=released.last_at_us // _DAY_MICROS,
+        count=released.count,
+    )
 
 
 class HandoverSource:

@@ -52,6 +52,17 @@ def before(connection: Connection, day: int, *, limit: int) -> list[tuple[Releas
     return [(ReleaseKey(*row[:6]), Released(first_at=row[6], last_at=row[7], count=row[8])) for row in rows]
 
 
+def totals(connection: Connection, *, first_day: int, end_day: int) -> list[tuple[str, str, int]]:
+    """Organisation, class and count of what is here of some days; ``end_day`` is the first not asked for."""
+    rows = connection.rows(
+        """SELECT organisation_id, data_class, SUM(count) FROM releases WHERE day >= ? AND day < ?
+           GROUP BY organisation_id, data_class""",
+        first_day,
+        end_day,
+    )
+    return [(str(row[0]), str(row[1]), int(row[2])) for row in rows]
+
+
 def drop(connection: Connection, keys: Iterable[ReleaseKey]) -> None:
     """Delete rows that have been handed over."""
     connection.run_many(
