@@ -43,13 +43,31 @@ class Handler(Protocol):
         """Keep it aside, whatever it is."""
 
 
+class Watch(Protocol):
+    """Whoever wants to know how long messages take. Called in the order of the messages."""
+
+    def received(self) -> None:
+        """Another one came."""
+
+    def stored(self, count: int) -> None:
+        """The oldest of them are on disk."""
+
+
 class Intake:
     """One lane's way in.
 
     What waits here is bounded by the session's receive maximum: the rest stays at the broker.
     """
 
-    def __init__(self, writer: Writer, handler: Handler, *, at_once: int, is_urgent: bool = False) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        handler: Handler,
+        *,
+        at_once: int,
+        is_urgent: bool = False,
+        watch: Watch | None = None,
+    ) -> None:
         """Join the parts.
 
         Args:
@@ -58,8 +76,10 @@ class Intake:
             at_once: Envelopes per transaction. The other lanes wait while it runs, so it is small where
                 the lane is not urgent.
             is_urgent: It goes before the other lanes.
+            watch: Told when messages come and when they are on disk.
         """
         self._handler = handler
+        self._watch = watch
         self._at_once = at_once
         self._write = partial(writer.write, is_urgent=is_urgent)
         self._waiting: deque[Envelope] = deque()
@@ -71,6 +91,8 @@ class Intake:
         """Take an envelope from the session (its ``on_message``)."""
         self._waiting.append(envelope)
         self._arrived.set()
+        if self._watch is not None:
+            self._watch.received()
 
     def stop(self) -> None:
         """Handle what has arrived until now, and then end ``run``; the broker keeps whatever comes later."""
@@ -97,6 +119,8 @@ class Intake:
                 session.acknowledge(envelope)
             for answer in answers:
                 session.publish(answer.topic, answer.payload, qos=1, expiry=answer.expiry)
+            if self._watch is not None:
+                self._watch.stored(len(batch))
 
     def _take(self) -> list[Envelope]:
         number = min(len(self._waiting), self._at_once)

@@ -1,30 +1,37 @@
-"""The HTTP side: whether the hub lives and whether it works, for load balancers and monitors.
+"""The HTTP side: the API, and whether the hub lives and works, for load balancers and monitors.
 
 GET /healthz    this process answers
 GET /readyz     200: the alarm process runs, its lanes are open and the auditor looks; else 503 and why
+GET /metrics    figures for Prometheus (``gateway.metrics``): from near, or with the permission
 
 Readiness is about alarms from homes. What is amiss beside them is a warning, and the answer stays 200: a load
 balancer or a monitor that took the hub away because readings wait would take the alarms away with them.
 """
 
-from datetime import timedelta
-from typing import Final
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any, Final
 
-from fastapi import FastAPI, Response
+from fastapi import Depends, FastAPI, Response
 from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response as PlainResponse
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
-from gateway.alarm_process import LOCK
+from gateway import readiness, settings
 from gateway.api import app as api
-from gateway.data_folder import READING_LOCK, DataFolder, holder
+from gateway.api.callers import Caller, Needs
+from gateway.api.openapi import REFUSALS
+from gateway.asyncapi import document as asyncapi
+from gateway.data_folder import DataFolder
+from gateway.metrics.access import Network, is_near
+from gateway.metrics.page import MEDIA_TYPE, Page
+from services.domain.actors import Permission
 from services.domain.clock import Clock
-from services.store import events
-from services.store.connection import StoreUnavailableError, from_micros
-from services.store.sqlite import SqliteConnection
-from services.supervision.auditor import AUDITED_AT
-from services.supervision.silence import ALIVE
 
-FRESH: Final = timedelta(seconds=30)
 UNAVAILABLE: Final = 503
+METRICS: Final = "/metrics"
 
 
 class Health(BaseModel):
@@ -46,7 +53,14 @@ class Readiness(BaseModel):
 def create(folder: DataFolder, clock: Clock) -> FastAPI:
     """The application over one data folder."""
     app = api.create(folder, clock)
+    chosen = settings.load(folder.path)
+    _tell_health(app, folder, clock)
+    _tell_metrics(app, Page(folder, chosen, clock), chosen.metrics.networks)
+    app.add_route(asyncapi.PATH, _asyncapi(chosen.city), include_in_schema=False)
+    return app
 
+
+def _tell_health(app: FastAPI, folder: DataFolder, clock: Clock) -> None:
     @app.get("/healthz", tags=["health"], summary="Whether this process answers")
     async def healthz() -> Health:
         return Health(status="ok")
@@ -58,39 +72,52 @@ def create(folder: DataFolder, clock: Clock) -> FastAPI:
         responses={UNAVAILABLE: {"model": Readiness, "description": "Not now, and why."}},
     )
     def readyz(response: Response) -> Readiness:
-        reasons = not_ready_because(folder, clock)
+        reasons = readiness.not_ready_because(folder, clock)
         if reasons:
             response.status_code = UNAVAILABLE
         return Readiness(
-            status="not ready" if reasons else "ready", reasons=reasons, warnings=warnings(folder)
+            status="not ready" if reasons else "ready", reasons=reasons, warnings=readiness.warnings(folder)
         )
 
-    return app
+
+def _tell_metrics(app: FastAPI, page: Page, networks: tuple[Network, ...]) -> None:
+    """Answer who is near at once; ask all others who they are, as the API does."""
+
+    def answer(_: Request | None = None) -> PlainResponse:
+        return PlainResponse(page.text(), media_type=MEDIA_TYPE)
+
+    app.router.routes.append(_NearRoute(METRICS, answer, networks))
+
+    @app.get(
+        METRICS,
+        tags=["health"],
+        summary="Figures for Prometheus",
+        response_class=PlainResponse,
+        responses=REFUSALS,
+    )
+    def metrics(_: Annotated[Caller, Depends(Needs(Permission.METRICS_READ))]) -> PlainResponse:
+        return answer()
 
 
-def not_ready_because(folder: DataFolder, clock: Clock) -> list[str]:
-    """What keeps alarms from being taken and carried; nothing when all is well."""
-    if holder(folder, LOCK) is None:
-        return ["the alarm process is not running"]
-    try:
-        connection = SqliteConnection(folder.database)
-        try:
-            looked_at = from_micros(events.counter(connection, AUDITED_AT))
-            listened_at = from_micros(events.counter(connection, ALIVE))
-        finally:
-            connection.close()
-    except StoreUnavailableError as error:
-        return [str(error)]
-    reasons = []
-    for what, at in (("the lanes were last open", listened_at), ("the auditor last looked", looked_at)):
-        age = clock.now() - at
-        if age > FRESH:
-            reasons.append(f"{what} {age.total_seconds():.0f} s ago")
-    return reasons
+class _NearRoute(Route):
+    """A route that is there only for whoever asks from some networks."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], networks: tuple[Network, ...]) -> None:
+        super().__init__(path, endpoint, methods=["GET"], include_in_schema=False)
+        self._networks = networks
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http" or not is_near(Request(scope), self._networks):
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
-def warnings(folder: DataFolder) -> list[str]:
-    """What is amiss while alarms from homes are carried; nothing when all is well."""
-    if holder(folder, READING_LOCK) is None:
-        return ["the reading process is not running: readings wait in the broker, and limits are not watched"]
-    return []
+def _asyncapi(city: str) -> Callable[[Request], PlainResponse]:
+    @cache
+    def text() -> bytes:
+        return asyncapi.written(city)
+
+    def answer(_: Request) -> PlainResponse:
+        return PlainResponse(text(), media_type="application/json")
+
+    return answer

@@ -6,13 +6,14 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
 
-from gateway.data_folder import DataFolder
+from gateway.data_folder import EXPORT_LOCK, DataFolder
 from gateway.export import cursors
 from gateway.export.following import Follower, Following
 from gateway.export.influx import InfluxTarget
 from gateway.export.lines import Lines
 from gateway.export.pseudonyms import pseudonyms
 from gateway.export.source import JournalSource
+from gateway.metrics.keeping import Keeping
 from gateway.settings import ExportSettings
 from services.domain.clock import Clock
 from services.store.migrations import READINGS, migrate
@@ -24,6 +25,7 @@ class App:
     """The joined parts of the export process."""
 
     followers: Sequence[Follower]
+    metrics: Keeping
 
     def are_connected(self) -> bool:
         """Whether it can work: always, since a target that is away is its daily business."""
@@ -33,6 +35,7 @@ class App:
         """Keep every target up until told to stop; what is on its way then is sent again next time."""
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(follower.run(), name=follower.name) for follower in self.followers]
+            tasks.append(group.create_task(self.metrics.run(), name="metrics"))
             ready.set()
             await stop.wait()
             for task in tasks:
@@ -77,4 +80,5 @@ async def build(
                 )
             )
 
-        yield App(followers=[follower(name, chosen) for name, chosen in targets.items()])
+        followers = [follower(name, chosen) for name, chosen in targets.items()]
+        yield App(followers=followers, metrics=Keeping(folder, EXPORT_LOCK))

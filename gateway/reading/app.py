@@ -21,6 +21,7 @@ from broker.topics import Lane
 from devices.profiles import load_profiles
 from gateway import pacing
 from gateway.data_folder import DataFolder
+from gateway.metrics.readings import ReadingMetrics
 from gateway.reading import redelivery
 from gateway.reading.floor import DiskFloor
 from gateway.reading.followers import follow_registry, look_again, wake_rules
@@ -137,7 +138,6 @@ async def build(
             taking=taking,
             alarm_conditions=Conditions(stored_rules),
         )
-        lanes = Lanes(register=register, taking=taking, foreign=foreign)
         writer = Writer(written)
         writer.start()
         await stack.enter_async_context(aclosing(writer))
@@ -145,8 +145,9 @@ async def build(
         sharing = Sharing(opened(folder.database), opened(folder.readings), source=source)
         floor = DiskFloor(folder.path, floor_mib=disk_floor_mib)
         releasing = Releasing(sharing, writer, clock)
+        metrics = ReadingMetrics(folder, clock)
         intake = ReadingIntake(
-            handler=lanes.handle,
+            handler=Lanes(register=register, taking=taking, foreign=foreign).handle,
             writer=writer,
             recent=recent,
             register=register,
@@ -155,7 +156,7 @@ async def build(
             noting=Noting(states, newest_row=journal.newest(written)),
             redelivery=Redelivery(journal.recent_packets(written, at_least=redelivery.WINDOW)),
             clock=clock,
-            on_committed=lambda committed: releasing.committed(committed.columns),
+            on_committed=metrics.noted(releasing.committed),
             has_room=lambda: not floor.is_reached(),
         )
         upkeep = Upkeep(
@@ -185,6 +186,7 @@ async def build(
             background={
                 "session": partial(session.run, callbacks),
                 "rules": intake.look,
+                "metrics": metrics.keeping.run,
                 "registry": partial(
                     follow_registry, follower, register, after=registered, on_change=[foreign.forget, look]
                 ),

@@ -20,10 +20,26 @@ from services.store.connection import (
     to_micros,
 )
 
-_EVENT: Final = """
-    SELECT id, alarm_id, home_id, device_id, external_id, fingerprint, kind, signal, is_test, sent_at,
-           received_at, text, data, payload, is_conflict
-    FROM events"""
+EVENT_COLUMNS: Final = (
+    "id",
+    "alarm_id",
+    "home_id",
+    "device_id",
+    "external_id",
+    "fingerprint",
+    "kind",
+    "signal",
+    "is_test",
+    "sent_at",
+    "received_at",
+    "text",
+    "data",
+    "payload",
+    "is_conflict",
+)
+"""As ``event_of`` takes them."""
+
+_EVENT: Final = f"SELECT {', '.join(EVENT_COLUMNS)} FROM events"
 
 
 def insert(connection: Connection, event: Event, *, client_id: str) -> None:

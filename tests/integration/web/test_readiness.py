@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from gateway import web
 from gateway.data_folder import READING_LOCK, DataFolder, Lock, open_folder
+from gateway.readiness import OUTWARD_LOCK
 from services.domain.clock import SystemClock
 from services.store import events
 from services.store.connection import to_micros
@@ -50,10 +51,11 @@ def client(folder: DataFolder, clock: FrozenClock) -> TestClient:
 
 
 @pytest.mark.usefixtures("alarm_process")
-def test_with_both_processes_it_is_ready_and_nothing_is_amiss(client: TestClient, folder: DataFolder) -> None:
-    lock = Lock(folder, READING_LOCK)
+def test_with_all_processes_it_is_ready_and_nothing_is_amiss(client: TestClient, folder: DataFolder) -> None:
+    locks = [Lock(folder, name) for name in (READING_LOCK, OUTWARD_LOCK)]
     answer = client.get("/readyz")
-    lock.release()
+    for lock in locks:
+        lock.release()
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "reasons": [], "warnings": []})
 
@@ -66,6 +68,14 @@ def test_without_the_reading_process_it_is_ready_for_alarms_and_says_what_waits(
     assert answer.json()["status"] == "ready"
     assert answer.json()["reasons"] == []
     assert "the reading process is not running" in answer.json()["warnings"][0]
+
+
+@pytest.mark.usefixtures("alarm_process")
+def test_without_the_outward_process_it_is_ready_and_says_what_does_not_leave(client: TestClient) -> None:
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert "the outward process is not running" in answer.json()["warnings"][1]
 
 
 def test_without_the_alarm_process_it_is_not_ready(client: TestClient) -> None:
