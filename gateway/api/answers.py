@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from devices.kinds import DataClass
-from gateway.api.cursors import cursor_of
+from gateway.api.pages import PageOf
 from services.readings.granted import Known, Page
 
 
@@ -30,18 +30,12 @@ class LastItem(SeriesItem):
     value: float = Field(description="In `unit`.")
 
 
-class SeriesPage(BaseModel):
+class SeriesPage(PageOf[SeriesItem]):
     """Series by home, position and name."""
 
-    items: list[SeriesItem] = Field(description="May be fewer than `limit` also when there are more.")
-    next: str | None = Field(description="`cursor` of the next page; null: there is none.")
 
-
-class LastPage(BaseModel):
+class LastPage(PageOf[LastItem]):
     """The newest reading of each series."""
-
-    items: list[LastItem]
-    next: str | None = Field(description="`cursor` of the next page; null: there is none.")
 
 
 class ReadingRow(BaseModel):
@@ -71,12 +65,17 @@ class BucketRow(BaseModel):
     last: float
 
 
-def series_page(page: Page) -> SeriesPage:
-    """A page of series as it is answered."""
-    return SeriesPage(items=[SeriesItem(**_series(known)) for known in page.known], next=_next(page))
+def series_page(page: Page, *, following: str | None) -> SeriesPage:
+    """A page of series as it is answered.
+
+    Args:
+        page: What was found.
+        following: The cursor of the next.
+    """
+    return SeriesPage(items=[SeriesItem(**_series(known)) for known in page.known], next=following)
 
 
-def last_page(page: Page) -> LastPage:
+def last_page(page: Page, *, following: str | None) -> LastPage:
     """The same with the newest reading of each."""
     items = [
         LastItem(
@@ -87,7 +86,7 @@ def last_page(page: Page) -> LastPage:
         )
         for known in page.known
     ]
-    return LastPage(items=items, next=_next(page))
+    return LastPage(items=items, next=following)
 
 
 def _series(known: Known) -> dict[str, Any]:
@@ -101,7 +100,3 @@ def _series(known: Known) -> dict[str, Any]:
         "unit": series.unit,
         "data_class": series.data_class,
     }
-
-
-def _next(page: Page) -> str | None:
-    return None if page.following is None else cursor_of(page.following)

@@ -14,7 +14,6 @@ from gateway.api.parts import Stores
 from gateway.api.problems import ApiRefusedError
 from gateway.api.queries import ReadingsQuery
 from gateway.times import moment_or_ago
-from services import tokens
 from services.domain.clock import Clock
 from services.domain.errors import InvalidError
 from services.domain.readings import CLOCK_TOLERANCE
@@ -135,12 +134,12 @@ def pieces(asked: Excerpt, stores: Stores) -> Iterator[bytes]:
 
 
 def still_allowed(asked: Excerpt, caller: Caller, stores: Stores, clock: Clock) -> Callable[[], bool]:
-    """Asks whether an excerpt may be seen yet: the grant and the token hold."""
+    """Asks whether an excerpt may be seen yet: the grant and what the caller has shown hold."""
 
     def is_allowed() -> bool:
         now = clock.now()
-        return granted.still_holds(stores.registry, asked.known.grant, at=now) and tokens.still_holds(
-            stores.registry, caller.token_id, at=now
+        return granted.still_holds(stores.registry, asked.known.grant, at=now) and caller.still_stands(
+            stores.registry, at=now
         )
 
     return is_allowed

@@ -1,44 +1,32 @@
-"""What this process writes to the alarm path's store: who looked at what, and that a token is in use.
+"""What is written down of every request: who looked at what, and that a token is in use.
 
-    looked, used ──> waiting ──┐   a commit (at most 200 entries), then a rest at least as long
-    looked, used ──> waiting ──┴─> a commit, a rest, …
+looked, used ──> writer ──> a commit, a rest at least as long, a commit, …
 
-The alarm lane needs the same lock: so there is one commit at a time, what comes meanwhile shares the next,
-and the lock is free at least half of the time however much is asked here. One look alone does not wait.
+What comes at the same time shares a commit; see ``services.store.writer``. The alarm lane needs the same
+lock, so it is free at least half of the time however much is asked here.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
+from typing import Final
 
-import anyio
-
-from gateway.small_steps import SHORTEST_PAUSE_SECONDS, write_in_steps
 from services import audit
 from services.domain.tokens import ApiToken
 from services.store import tokens
 from services.store.connection import Connection
-from services.store.sqlite import SqliteConnection
+from services.store.writer import Writer
 
-Unit = Callable[[Connection], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    units: list[Unit]
-    done: asyncio.Future[None]
+AT_ONCE: Final = 100
+"""Looks in one piece of work: a page's, so that they are one step of the writer's and not a hundred."""
 
 
 class Ledger:
-    """Writes for all requests. What waits is bounded by the requests, each of which awaits its own."""
+    """Notes for all requests. What waits is bounded by the requests, each of which awaits its own."""
 
-    def __init__(self, store: SqliteConnection) -> None:
-        self._store = store
-        self._turn = asyncio.Lock()
-        self._waiting: list[_Job] = []
-        self._rest_until_s = 0.0
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
 
     async def looked(self, looks: Iterable[audit.Entry], *, at: datetime) -> None:
         """Log looks; on disk when this returns, so that only then what was asked for may leave.
@@ -46,43 +34,17 @@ class Ledger:
         Raises:
             StoreUnavailableError: They are not logged, or not all: nothing may leave.
         """
-        await self._write([partial(audit.note, entry=entry, at=at) for entry in looks])
+        entries = list(looks)
+        parts = [entries[start : start + AT_ONCE] for start in range(0, len(entries), AT_ONCE)]
+        await asyncio.gather(
+            *(self._writer.write(partial(_note, looks=part, at=at), units=len(part)) for part in parts)
+        )
 
     async def used(self, token: ApiToken, *, at: datetime) -> None:
         """Note that a token was used."""
-        await self._write([partial(tokens.note_use, token_id=token.id, at=at)])
-
-    async def _write(self, units: list[Unit]) -> None:
-        if not units:
-            return
-        job = _Job(units, asyncio.get_running_loop().create_future())
-        self._waiting.append(job)
-        async with self._turn:
-            if not job.done.done():  # nobody has taken it along meanwhile
-                await self._write_waiting()
-        await job.done
-
-    async def _write_waiting(self) -> None:
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._rest_until_s - loop.time()))
-        jobs, self._waiting = self._waiting, []
-        began_s = loop.time()
-        try:
-            units = [unit for job in jobs for unit in job.units]
-            await anyio.to_thread.run_sync(partial(_write_all, self._store, units))
-        except Exception as error:  # noqa: BLE001 - whatever it is, a caller that is told nothing waits for ever
-            for job in jobs:
-                job.done.set_exception(error)
-        else:
-            for job in jobs:
-                job.done.set_result(None)
-        self._rest_until_s = loop.time() + max(SHORTEST_PAUSE_SECONDS, loop.time() - began_s)
+        await self._writer.write(partial(tokens.note_use, token_id=token.id, at=at))
 
 
-def _write_all(store: SqliteConnection, units: list[Unit]) -> None:
-    for _ in write_in_steps(store, units, _run):
-        pass
-
-
-def _run(connection: Connection, unit: Unit) -> None:
-    unit(connection)
+def _note(connection: Connection, *, looks: Iterable[audit.Entry], at: datetime) -> None:
+    for look in looks:
+        audit.note(connection, look, at=at)

@@ -11,13 +11,21 @@ from services.domain.ids import new_id
 
 HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": (
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    ),
     "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 """What an answer does not say itself. Nothing here may be kept by a browser or a proxy, shown in
 somebody else's page, or taken for anything but what it says it is."""
+
+TRANSPORT: Final = "max-age=31536000"
+"""Whoever came by https comes by nothing else for a year (RFC 6797)."""
 
 _log = structlog.get_logger(__name__)
 
@@ -42,12 +50,15 @@ class Onion:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if scope["scheme"] == "https":
+                    headers.setdefault("Strict-Transport-Security", TRANSPORT)
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception:  # noqa: BLE001 - the HTTP error handler: an answer, always, and a traceback
             number = new_id()
-            _log.exception("request_failed", instance=number, method=scope["method"], path=scope["path"])
+            route = problems.route_of(scope)
+            _log.exception("request_failed", instance=number, method=scope["method"], route=route)
             if not has_started:
                 await problems.unexpected(number)(scope, receive, send_with_headers)

@@ -1,27 +1,38 @@
 """What the routes work with: joined once, when the application starts.
 
-Ledger    what this process writes: looks, and the use of tokens; see ``ledger``
+Ledger    what is written down of every request: looks, and the use of tokens; see ``ledger``
+Desk      where requests change something, once; see ``desk``
+Cursors   where the next page begins; see ``cursors``
+Readers   connections for looking into the alarm path's store; see ``readers``
 Threads   where the stores are read, apart from those that answer /readyz
 Turns     how many histories an organisation may have under way
 """
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, ClassVar, Final, TypeVar
 
 import anyio
 from fastapi import Depends, Request
 
+from devices.profiles import Profiles, load_profiles
+from gateway.api.cursors import Cursors
+from gateway.api.desk import Desk
 from gateway.api.ledger import Ledger
 from gateway.api.problems import ApiRefusedError
+from gateway.api.readers import Readers
+from gateway.api.secret import api_secret
 from gateway.data_folder import DataFolder
+from gateway.sealing import ResidentSealer
 from services.domain.clock import Clock
 from services.store.migrations import migrate
 from services.store.readings.reader import ReadingsReader
 from services.store.sqlite import SqliteConnection
+from services.store.writer import Writer
 
 THREADS: Final = 8
 HISTORIES_AT_ONCE: Final = 4
@@ -91,14 +102,27 @@ class Parts:
     folder: DataFolder
     clock: Clock
     ledger: Ledger
+    desk: Desk
+    cursors: Cursors
+    profiles: Profiles
+    sealer: ResidentSealer
+    readers: Readers
     threads: Threads
     turns: Turns
 
     @contextmanager
     def registry(self) -> Generator[SqliteConnection]:
         """The alarm path's store, to be read."""
-        with closing(SqliteConnection(self.folder.database)) as connection:
+        with self.readers.lent() as connection:
             yield connection
+
+    async def read(self, work: Callable[[SqliteConnection], T]) -> T:
+        """Run ``work`` in a thread, over one state of the alarm path's store."""
+        return await self.threads.run(partial(self._read, work))
+
+    def _read(self, work: Callable[[SqliteConnection], T]) -> T:
+        with self.registry() as connection, connection.snapshot():
+            return work(connection)
 
     @contextmanager
     def stores(self) -> Generator[Stores]:
@@ -110,9 +134,25 @@ class Parts:
 @asynccontextmanager
 async def open_parts(folder: DataFolder, clock: Clock) -> AsyncGenerator[Parts]:
     """Open what the routes work with."""
-    with closing(SqliteConnection(folder.database)) as connection:
+    async with AsyncExitStack() as stack:
+        connection = stack.enter_context(closing(SqliteConnection(folder.database)))
         migrate(connection)
-        yield Parts(folder=folder, clock=clock, ledger=Ledger(connection), threads=Threads(), turns=Turns())
+        writer = Writer(connection, leaves_half=True)
+        writer.start()
+        stack.push_async_callback(writer.aclose)
+        secret = api_secret(folder)
+        yield Parts(
+            folder=folder,
+            clock=clock,
+            ledger=Ledger(writer),
+            desk=Desk(writer, clock, secret=secret),
+            cursors=Cursors(secret),
+            profiles=load_profiles(),
+            sealer=ResidentSealer(folder),
+            readers=stack.enter_context(closing(Readers(folder.database))),
+            threads=Threads(),
+            turns=Turns(),
+        )
 
 
 def parts_of(request: Request) -> Parts:

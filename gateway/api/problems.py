@@ -6,6 +6,7 @@ anything else                                 ->  500 with a number that the log
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import ClassVar, Final
 
@@ -15,8 +16,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
-from services.domain.errors import InvalidError, RefusedError
+from services.domain.errors import AlreadyAcknowledgedError, InvalidError, RefusedError
 from services.store.connection import StoreUnavailableError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -26,10 +28,14 @@ STATUSES: Final = {
     "unknown": HTTPStatus.NOT_FOUND,
     "not_granted": HTTPStatus.NOT_FOUND,
     "not_permitted": HTTPStatus.FORBIDDEN,
+    "sign_in_refused": HTTPStatus.UNAUTHORIZED,
+    "weak_password": HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 """Of refusals by use cases, by their code; the others are conflicts with what is there (409)."""
 
 RETRY_SECONDS: Final = 5
+
+_UNREADABLE: Final = "The body is not JSON in UTF-8, or it is nested too deeply"
 
 _CODES: Final = {HTTPStatus.NOT_FOUND: "unknown", HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed"}
 
@@ -43,6 +49,14 @@ class Mistake(BaseModel):
     problem: str
 
 
+class Answered(BaseModel):
+    """Who was first."""
+
+    by: str = Field(description="The person.")
+    organisation: str = Field(description="Its public name.")
+    at: datetime
+
+
 class Problem(BaseModel):
     """Why there is no answer, and what would mend it (RFC 9457)."""
 
@@ -53,6 +67,9 @@ class Problem(BaseModel):
     detail: str = Field(description="What is wrong, for people.")
     mend: str | None = Field(default=None, description="What would be right, where `detail` does not say it.")
     mistakes: list[Mistake] | None = Field(default=None, description="With code `invalid`: each mistake.")
+    acknowledged: Answered | None = Field(
+        default=None, description="With code `already_acknowledged`: by whom, and when."
+    )
     instance: str | None = Field(default=None, description="With status 500: what to name in a report.")
 
 
@@ -62,6 +79,18 @@ class ApiRefusedError(RefusedError):
     status: ClassVar[HTTPStatus] = HTTPStatus.UNPROCESSABLE_ENTITY
     mend: str = ""
     headers: ClassVar[Mapping[str, str]] = {}
+
+
+class NotHereError(ApiRefusedError):
+    """There is no such thing for whoever asks: foreign, ended, or not there at all."""
+
+    code = "unknown"
+    status = HTTPStatus.NOT_FOUND
+
+    def __init__(self, what: str, id_: str) -> None:
+        self.what = what
+        self.id = id_
+        super().__init__(f"There is no {what} {id_[:80]!r} that you may know now")
 
 
 def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
@@ -93,6 +122,11 @@ def unexpected(number: str) -> Response:
     )
 
 
+def route_of(scope: Scope) -> str:
+    """Which route a request came to, as a log may hold it: not what somebody has typed into its address."""
+    return str(getattr(scope.get("route"), "path", ""))
+
+
 def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, RefusedError)  # noqa: S101 - registered for these; for the type checker
     status = STATUSES.get(error.code, HTTPStatus.CONFLICT)
@@ -101,14 +135,23 @@ def _refused(_: Request, error: Exception) -> Response:
         status, mend, headers = error.status, error.mend or None, dict(error.headers)
     if isinstance(error, InvalidError):
         mistakes = [Mistake(parameter=error.what, problem=str(error))]
+    acknowledged = None
+    if isinstance(error, AlreadyAcknowledgedError):
+        acknowledged = Answered(by=error.by, organisation=error.organisation, at=error.at)
     problem = Problem(
-        title=status.phrase, status=status, code=error.code, detail=str(error), mend=mend, mistakes=mistakes
+        title=status.phrase,
+        status=status,
+        code=error.code,
+        detail=str(error),
+        mend=mend,
+        mistakes=mistakes,
+        acknowledged=acknowledged,
     )
     return answer(problem, headers)
 
 
 def _store_away(request: Request, error: Exception) -> Response:
-    _log.warning("store_unavailable", path=request.url.path, reason=str(error))
+    _log.warning("store_unavailable", route=route_of(request.scope), reason=str(error))
     status = HTTPStatus.SERVICE_UNAVAILABLE
     problem = Problem(
         title=status.phrase,
@@ -148,7 +191,9 @@ def _no_such_route(request: Request, error: Exception) -> Response:
         title=status.phrase,
         status=status,
         code=_CODES.get(status, "refused"),
-        detail=f"There is no {request.method} {request.url.path[:200]!r} here",
+        detail=_UNREADABLE
+        if status is HTTPStatus.BAD_REQUEST
+        else f"There is no {request.method} {request.url.path[:200]!r} here",
         mend="see /api/v1/openapi.json",
     )
     return answer(problem, error.headers)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Self
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from gateway.api.cursors import LONGEST
 from gateway.api.problems import ApiRefusedError
 from services.readings.formats import Format
 
@@ -40,22 +41,28 @@ class StrictQuery(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _only_known(cls, given: Any) -> Any:
-        unknown = sorted(given.keys() - cls.model_fields.keys()) if isinstance(given, dict) else []
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        unknown = sorted(given.keys() - set(known)) if isinstance(given, dict) else []
         if unknown:
-            raise ValueError("; ".join(_unknown(name, list(cls.model_fields)) for name in unknown))
+            raise ValueError("; ".join(_unknown(name, known) for name in unknown))
         return given
 
 
-class SeriesQuery(StrictQuery):
+class PageQuery(StrictQuery):
+    """Which page of a list."""
+
+    cursor: Annotated[str, StringConstraints(max_length=LONGEST)] | None = Field(
+        default=None, description="`next` of an answer before, to go on behind it."
+    )
+    limit: int = Field(default=PAGE, ge=1, le=LONGEST_PAGE, description="At most so many.")
+
+
+class SeriesQuery(PageQuery):
     """Which series."""
 
     home: Text | None = Field(default=None, description="Only of this home.")
     position: Text | None = Field(default=None, description="Only at the position of this name; with `home`.")
     name: Text | None = Field(default=None, description="Only of this kind, as `humidity`.")
-    cursor: Annotated[str, StringConstraints(max_length=1_000)] | None = Field(
-        default=None, description="`next` of an answer before, to go on behind it."
-    )
-    limit: int = Field(default=PAGE, ge=1, le=LONGEST_PAGE, description="At most so many.")
 
     @model_validator(mode="after")
     def _position_of_a_home(self) -> Self:

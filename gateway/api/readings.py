@@ -15,8 +15,7 @@ from fastapi import APIRouter, Depends, Header, Query
 
 from gateway.api import answers
 from gateway.api.answers import BucketRow, LastPage, ReadingRow, SeriesPage
-from gateway.api.callers import Asking, Caller
-from gateway.api.cursors import key_of
+from gateway.api.callers import Caller, Needs
 from gateway.api.history import UnknownSeriesError, excerpt, pieces, still_allowed
 from gateway.api.negotiation import MEDIA_TYPES, chosen_format
 from gateway.api.openapi import Responses
@@ -25,11 +24,15 @@ from gateway.api.problems import Problem
 from gateway.api.queries import LastQuery, ReadingsQuery, SeriesQuery, each_once
 from gateway.api.streaming import GuardedResponse, guarded
 from services import audit
+from services.domain.actors import Permission
 from services.readings.formats import Format
 from services.readings.granted import Asked, History, Known, Page
 
 router = APIRouter(prefix="/readings", tags=["readings"], dependencies=[Depends(each_once)])
 
+Reader = Annotated[Caller, Depends(Needs(Permission.READINGS_READ))]
+
+_SERIES: Final = "series"
 _ROWS: Final[Responses] = {
     200: {
         "description": "Rows in the chosen format, the oldest first. An answer that breaks off (the "
@@ -55,27 +58,29 @@ _ROWS: Final[Responses] = {
 
 
 @router.get("/series", summary="Which series there are")
-async def list_series(parts: Here, caller: Asking, query: Annotated[SeriesQuery, Query()]) -> SeriesPage:
+async def list_series(parts: Here, caller: Reader, query: Annotated[SeriesQuery, Query()]) -> SeriesPage:
     """Series that the organisation may know now, by home, position and name.
 
     A series in which nothing was said since the grant began is not among them.
     """
-    return answers.series_page(await _page(parts, caller, query, "series"))
+    page = await _page(parts, caller, query, "series")
+    return answers.series_page(page, following=_following(parts, page))
 
 
 @router.get("/last", summary="The newest reading of each series of a home")
-async def list_last(parts: Here, caller: Asking, query: Annotated[LastQuery, Query()]) -> LastPage:
+async def list_last(parts: Here, caller: Reader, query: Annotated[LastQuery, Query()]) -> LastPage:
     """The newest reading of each series of a home that the organisation may know now.
 
     A home that is not there and a home that is not granted are the same: an empty page.
     """
-    return answers.last_page(await _page(parts, caller, query, "last"))
+    page = await _page(parts, caller, query, "last")
+    return answers.last_page(page, following=_following(parts, page))
 
 
 @router.get("", summary="One series over a stretch of time", responses=_ROWS)
 async def get_readings(
     parts: Here,
-    caller: Asking,
+    caller: Reader,
     query: Annotated[ReadingsQuery, Query()],
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> GuardedResponse:
@@ -111,11 +116,15 @@ async def _page(parts: Parts, caller: Caller, query: SeriesQuery, what: str) -> 
         home_id=query.home,
         position=query.position,
         name=query.name,
-        after=key_of(query.cursor) if query.cursor else ("", "", ""),
+        after=parts.cursors.after(_SERIES, query.cursor, ("", "", "")),
     )
     page = await parts.threads.run(partial(_found, parts, caller, asked, query.limit))
     await parts.ledger.looked(_looks(caller, page.known, f"api readings {what}"), at=parts.clock.now())
     return page
+
+
+def _following(parts: Parts, page: Page) -> str | None:
+    return None if page.following is None else parts.cursors.of(_SERIES, page.following)
 
 
 def _found(parts: Parts, caller: Caller, asked: Asked, limit: int) -> Page:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from devices.kinds import DataClass, HomeId
 from services.domain.alarms import DeliveryState, NoticeType
@@ -40,6 +40,7 @@ def deliveries(
     home_id: str | None = None,
     device_id: str | None = None,
     alarm_id: str | None = None,
+    state: DeliveryState | None = None,
     limit: int,
 ) -> list[DeliveryRecord]:
     """Deliveries, newest first."""
@@ -48,12 +49,21 @@ def deliveries(
         a__home_id=home_id,
         a__device_id=device_id,
         d__alarm_id=alarm_id,
+        d__state=state,
     )
+    return deliveries_where(connection, (where.removeprefix("WHERE ") or "1 = 1", parameters), limit=limit)
+
+
+def deliveries_where(
+    connection: Connection, condition: tuple[str, list[Any]], *, limit: int
+) -> list[DeliveryRecord]:
+    """Deliveries ``d`` of alarms ``a`` for which a condition holds, newest first."""
+    where, parameters = condition
     rows = connection.rows(
         f"""SELECT d.id, d.notice_id, n.type, d.alarm_id, a.home_id, d.organisation_id, d.channel, d.grant_id,
                    d.step, d.state, d.sequence, d.attempts, d.first_sent_at, d.settled_at, d.reason
             FROM deliveries d JOIN alarms a ON a.id = d.alarm_id JOIN notices n ON n.id = d.notice_id
-            {where} ORDER BY d.id DESC LIMIT ?""",
+            WHERE {where} ORDER BY d.id DESC LIMIT ?""",
         *parameters,
         limit,
     )
@@ -61,10 +71,13 @@ def deliveries(
 
 
 def waiting_deliveries(connection: Connection, *, since: datetime) -> int:
-    """How many were sent before a time and not confirmed, or were due before it and not sent."""
+    """How many were sent before a time and not confirmed, or were due before it and not sent.
+
+    The live stream apart: whoever listens need not confirm.
+    """
     row = connection.row(
         f"""SELECT COUNT(*) FROM deliveries
-            WHERE {_UNSETTLED} AND COALESCE(first_sent_at, next_attempt_at) < ?""",
+            WHERE {_UNSETTLED} AND channel <> 'stream' AND COALESCE(first_sent_at, next_attempt_at) < ?""",
         to_micros(since),
     )
     return int(row[0]) if row else 0

@@ -33,6 +33,7 @@ URGENT_IN_A_ROW: Final = 4
 
 BUSY_AT_MOST_SECONDS: Final = 0.1
 GAP_SECONDS: Final = 0.004
+"""Long enough for whoever asks for the lock every millisecond."""
 
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +59,7 @@ class _Job:
     work: Work[Any]
     done: asyncio.Future[Any]
     is_urgent: bool
+    units: int = 1
     result: Any = None
     error: Exception | None = None
 
@@ -65,9 +67,21 @@ class _Job:
 class Writer:
     """The one writer of a process. Its queue is bounded by its callers: each awaits its own work."""
 
-    def __init__(self, connection: SqliteConnection, epilogue: Epilogue | None = None) -> None:
+    def __init__(
+        self, connection: SqliteConnection, epilogue: Epilogue | None = None, *, leaves_half: bool = False
+    ) -> None:
+        """Begin with nothing to do.
+
+        Args:
+            connection: Used by the writer's thread alone from here on.
+            epilogue: What belongs to every commit.
+            leaves_half: After a commit the lock is left alone for as long as it was held, and no shorter than
+                ``GAP_SECONDS``: for a process that writes beside the alarm lane's. One piece of work alone
+                does not wait.
+        """
         self._connection = connection
         self._epilogue = epilogue
+        self._leaves_half = leaves_half
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -87,18 +101,19 @@ class Writer:
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    async def write(self, work: Work[T], *, is_urgent: bool = False) -> T:
+    async def write(self, work: Work[T], *, is_urgent: bool = False, units: int = 1) -> T:
         """Run ``work`` in a transaction; return when it is on disk.
 
         Args:
             work: Called with the open transaction; must bear being called twice.
             is_urgent: It goes before what is not, and does not share a transaction with it.
+            units: For how many it counts in ``GROUP_LIMIT``, when it does many small things.
 
         Raises:
             StoreUnavailableError: The commit failed; nothing of it is kept.
             Exception: What ``work`` raised; nothing of it is kept.
         """
-        job = _Job(work, asyncio.get_running_loop().create_future(), is_urgent)
+        job = _Job(work, asyncio.get_running_loop().create_future(), is_urgent, units)
         self._jobs.put(job)
         result: T = await job.done
         return result
@@ -106,8 +121,12 @@ class Writer:
     def _run(self) -> None:
         """Take groups until told to stop and nothing is left (in the writer's own thread)."""
         while group := self._next_group():
+            began_s = time.monotonic()
             self._commit(group)
-            self._let_others_in()
+            if self._leaves_half:
+                time.sleep(max(GAP_SECONDS, time.monotonic() - began_s))
+            else:
+                self._let_others_in()
 
     def _next_group(self) -> list[_Job]:
         """What is committed next; nothing at the end."""
@@ -116,7 +135,11 @@ class Writer:
         has_waited = self._ordinary and self._urgent_in_a_row >= URGENT_IN_A_ROW
         chosen = self._urgent if self._urgent and not has_waited else self._ordinary
         self._urgent_in_a_row = self._urgent_in_a_row + 1 if chosen is self._urgent else 0
-        return [chosen.popleft() for _ in range(min(len(chosen), GROUP_LIMIT))]
+        group, units = [], 0
+        while chosen and units < GROUP_LIMIT:
+            group.append(chosen.popleft())
+            units += group[-1].units
+        return group
 
     def _sort_in(self, *, is_waiting: bool) -> None:
         """Put what has been handed in in its line, waiting for the first when there is nothing to do."""

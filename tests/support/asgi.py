@@ -33,6 +33,8 @@ async def asked(
     token: str,
     between: Callable[[int], object] = lambda _: None,
     leaves: asyncio.Event | None = None,
+    method: str = "GET",
+    content: bytes = b"",
 ) -> Heard:
     """Ask, and hear the answer to its end.
 
@@ -42,6 +44,8 @@ async def asked(
         token: Shown as a bearer token.
         between: Called after each part with its number, from 1.
         leaves: Set, the client is gone.
+        method: Of the request.
+        content: JSON; empty: none.
     """
     heard = Heard()
     leaves = leaves or asyncio.Event()
@@ -51,7 +55,7 @@ async def asked(
         nonlocal began
         if not began:
             began = True
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": content, "more_body": False}
         await leaves.wait()
         return {"type": "http.disconnect"}
 
@@ -66,11 +70,15 @@ async def asked(
             between(len(heard.parts))
             await asyncio.sleep(0)  # as a socket would: others have a turn
 
-    await app(_scope(path, token), receive, send)
+    scope = scope_of(path, token) | {"method": method}
+    if content:
+        scope["headers"].append((b"content-type", b"application/json"))
+    await app(scope, receive, send)
     return heard
 
 
-def _scope(path: str, token: str) -> dict[str, Any]:
+def scope_of(path: str, token: str) -> dict[str, Any]:
+    """The scope of a GET, as uvicorn makes it."""
     plain, _, query = path.partition("?")
     return {
         "type": "http",
@@ -82,7 +90,7 @@ def _scope(path: str, token: str) -> dict[str, Any]:
         "raw_path": plain.encode(),
         "query_string": query.encode(),
         "root_path": "",
-        "headers": [(b"host", b"hub"), (b"authorization", f"Bearer {token}".encode())],
+        "headers": [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())],
         "client": ("127.0.0.1", 1),
-        "server": ("hub", 80),
+        "server": ("localhost", 80),
     }

@@ -30,6 +30,7 @@ from services.store.readings.columns import columns_of
 from services.store.sqlite import SqliteConnection
 from services.tokens import Issued
 from tests.support.clock import FrozenClock
+from tests.support.office import Office
 from tests.support.town import TESTER, Town
 
 API = "/api/v1/readings"
@@ -160,7 +161,7 @@ class Api:
 @pytest_asyncio.fixture
 async def api(app: FastAPI, town: Town) -> AsyncIterator[Api]:
     transport = httpx2.ASGITransport(app)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://hub") as client:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield Api(client, town)
 
 
@@ -174,3 +175,10 @@ def acme(town: Town) -> str:
 def beta(town: Town) -> str:
     """A token of ``beta``."""
     return issued(town, "beta").text
+
+
+@pytest.fixture
+def office(api: Api, town: Town) -> Office:
+    """Asks for everybody, the city's people included."""
+    town.add_city()
+    return Office(api.client, town)

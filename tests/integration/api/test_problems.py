@@ -22,7 +22,7 @@ def series(meters: Meters, town: Town) -> int:
     ("path", "query", "mend"),
     [
         ("/series", {"hom": "h-1"}, "did you mean home?"),
-        ("/series", {"q": "h-1"}, "known are home, position, name, cursor, limit"),
+        ("/series", {"q": "h-1"}, "known are cursor, limit, home, position, name"),
         ("/series", {"home": ["h-1", "h-2"]}, "name each parameter once"),
         ("/series", {"limit": 0}, "greater than or equal to 1"),
         ("/series", {"limit": 201}, "less than or equal to 200"),
@@ -71,7 +71,7 @@ async def test_a_format_that_nobody_writes_is_not_acceptable(api: Api, acme: str
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/api/v1/homes", 404, "unknown"),
+        ("GET", "/api/v1/houses", 404, "unknown"),
         ("GET", "/api/v1/readings/", 404, "unknown"),
         ("GET", "//evil.example/api/v1/readings", 404, "unknown"),
         ("POST", "/api/v1/readings/series", 405, "method_not_allowed"),
@@ -82,7 +82,7 @@ async def test_what_is_not_there_is_a_problem_too(
     api: Api, acme: str, method: str, path: str, status: int, code: str
 ) -> None:
     answer = await api.client.request(
-        method, f"http://hub{path}", headers={"Authorization": f"Bearer {acme}"}
+        method, f"http://localhost{path}", headers={"Authorization": f"Bearer {acme}"}
     )
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)

@@ -14,7 +14,7 @@ from services import registry
 from services.domain.errors import RefusedError
 from services.domain.homes import DeviceState, Home, Organisation, OrganisationKind
 from services.domain.ids import OrganisationId
-from services.registry import HomeChange, NewDevice, NewGrant
+from services.registry import HomeChange, HomeCorrection, NewDevice, NewGrant
 from services.store import audit, certificates
 from services.store import registry as rows
 from services.store.certificates import CertificateRow
@@ -330,3 +330,31 @@ def test_revoking_again_keeps_the_first_end_and_logs_nothing(town: Town) -> None
     after = rows.grant(town.connection, grant.id)
     assert after is not None
     assert (after.revoked_at, len(actions(town))) == (START, logged)
+
+
+def test_a_home_is_corrected_where_it_is_said_and_logged(town: Town) -> None:
+    town.write(adding(HOME))
+
+    correct = partial(registry.correct_home, home_id="h-3", actor=TESTER, now=START)
+    home = town.write(partial(correct, correction=HomeCorrection(node="n-2", co_id="", access_id="")))
+
+    assert home == replace(HOME, node="n-2", co_id="", access_id="") == rows.home(town.connection, "h-3")
+    assert [row.action for row in audit.entries(town.connection) if row.home_id == "h-3"] == [
+        "home_added",
+        "home_updated",
+    ]
+
+
+def test_a_correction_that_cannot_be_right_or_is_of_no_home_changes_nothing(town: Town) -> None:
+    for home_id, correction in (("h-1", HomeCorrection(address=" ")), ("h-x", HomeCorrection(node="n"))):
+        with pytest.raises(RefusedError):
+            town.write(
+                partial(
+                    registry.correct_home, home_id=home_id, correction=correction, actor=TESTER, now=START
+                )
+            )
+
+    assert [home.address for home in rows.homes(town.connection, limit=9)] == [
+        "Storgatan h-1",
+        "Storgatan h-2",
+    ]

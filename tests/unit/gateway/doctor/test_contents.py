@@ -1,20 +1,24 @@
 """What doctor reads in the store, on a small town."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from devices.kinds import AlarmKind
 from gateway.doctor import certificates, contents
 from gateway.doctor.check import Check, Status
+from gateway.outgoing import StreamChannel
 from services import quarantine
+from services.delivery.release import Release
 from services.quarantine import Outcome
 from services.store import certificates as certificate_rows
 from services.store import events, status
 from services.store.certificates import CertificateRow
 from services.store.connection import to_micros
 from services.supervision import auditor
-from tests.support.town import Town
+from tests.support.outward import Outside, is_away
+from tests.support.town import SOURCE, Town
 
 
 def only(checks: list[Check]) -> Check:
@@ -76,6 +80,45 @@ def test_a_delivery_is_late_after_a_minute_without_its_confirmation(town: Town) 
     assert (at_once.status, late.status) == (Status.OK, Status.WARN)
     assert "1 unconfirmed" in late.found
     assert only(contents.deliveries(town.connection, now=town.now)).status is Status.OK
+
+
+def test_what_is_read_in_the_live_stream_is_never_late(town: Town) -> None:
+    town.grant("acme")
+    outside = Outside(town)
+    outside.subscribe("acme", "stream")
+    town.release = Release(
+        channels={"mqtt": town.channel, "stream": StreamChannel()},
+        homes=town.homes,
+        source=SOURCE,
+        clock=town.clock,
+    )
+    town.press()
+    town.confirm_all("acme")
+    town.wait(61)
+
+    assert only(contents.deliveries(town.connection, now=town.now)).status is Status.OK
+
+
+def test_a_webhook_that_fails_is_named_with_how_long_and_why(town: Town) -> None:
+    town.grant("acme")
+    nobody = contents.webhooks(town.connection, now=town.now)
+    outside = Outside(town)
+    outside.subscribe("acme")
+    outside.subscribe("beta")
+    well = only(contents.webhooks(town.connection, now=town.now))
+    outside.answers["acme"] = is_away
+
+    town.press()
+    outside.turn()
+    outside.wait(180)
+
+    failing = only(contents.webhooks(town.connection, now=town.now))
+    assert nobody == []
+    assert (well.status, well.found) == (Status.OK, "2, none fails")
+    assert (failing.status, failing.found) == (
+        Status.WARN,
+        "1 of 2 fail: acme for 3 minutes, it is unreachable",
+    )
 
 
 def test_counters_that_do_not_add_up_are_a_failure(town: Town) -> None:
@@ -176,7 +219,7 @@ def test_certificates_that_run_out_within_a_month_or_have_are_counted_and_named(
             issued_at=town.now - timedelta(days=900),
             expires_at=town.now + timedelta(days=days),
         )
-        town.write(lambda connection, row=row: certificate_rows.insert(connection, row))
+        town.write(partial(certificate_rows.insert, certificate=row))
 
     check = only(certificates.issued(town.connection, now=town.now))
 
