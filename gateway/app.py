@@ -17,16 +17,17 @@ from broker import presence, topics
 from broker.session import Callbacks, Envelope, Session, SessionPlan
 from broker.topics import Lane
 from devices.profiles import load_profiles
-from gateway import pacing
+from gateway import log_heads, pacing
 from gateway.data_folder import DataFolder
 from gateway.handovers import HandoverDesk, HandoverSource, find_overdue, take_handovers
 from gateway.intake import Handler, Intake
 from gateway.lanes import AlarmLane, PartnerLane, StatusLane
-from gateway.outgoing import MqttChannel, MqttHomes
+from gateway.metrics.alarm_path import AlarmPathMetrics
+from gateway.outgoing import MqttChannel, MqttHomes, StreamChannel
 from gateway.running import HubAccess
-from services.alarms.telling import DEFAULT_CHANNEL
 from services.delivery.release import Release
 from services.domain.clock import Clock
+from services.domain.subscriptions import ChannelName
 from services.store.migrations import migrate
 from services.store.sqlite import SqliteConnection
 from services.store.writer import Writer
@@ -110,15 +111,22 @@ async def build(
         clock: The time.
     """
     async with AsyncExitStack() as stack:
-        written, audited, checkpointed, marked, looked = (
-            stack.enter_context(closing(SqliteConnection(folder.database))) for _ in range(5)
+        written, watched, audited, checkpointed, marked, looked = (
+            stack.enter_context(closing(SqliteConnection(folder.database))) for _ in range(6)
         )
         migrate(written)
         profiles = load_profiles()
         sessions = _sessions(access)
         homes = MqttHomes(sessions.alarm)
+        metrics = AlarmPathMetrics(folder, clock)
         release = Release(
-            channels={DEFAULT_CHANNEL: MqttChannel(sessions.partner)}, homes=homes, source=source, clock=clock
+            channels={
+                ChannelName.MQTT: metrics.watched(MqttChannel(sessions.partner)),
+                ChannelName.STREAM: StreamChannel(),
+            },
+            homes=homes,
+            source=source,
+            clock=clock,
         )
         writer = Writer(written, release)
         writer.start()
@@ -131,14 +139,20 @@ async def build(
         }
         intakes = {
             name: (
-                Intake(writer, handler, at_once=PER_TRANSACTION[name], is_urgent=name == Lane.ALARM),
+                Intake(
+                    writer,
+                    handler,
+                    at_once=PER_TRANSACTION[name],
+                    is_urgent=name == Lane.ALARM,
+                    watch=metrics.lane(name),
+                ),
                 session,
             )
             for name, (handler, session) in lanes.items()
         }
         background: dict[str, _Work] = {
             "marks": marks.run,
-            "pacer": partial(pacing.pace, writer, release, clock),
+            "pacer": partial(pacing.pace, writer, release, clock, watched),
             "silence": partial(
                 pacing.watch_silence,
                 writer,
@@ -148,7 +162,9 @@ async def build(
                 find_overdue=partial(find_overdue, file=folder.readings, reader=looked, profiles=profiles),
             ),
             "auditor": partial(pacing.audit, writer, audited, clock),
+            "metrics": metrics.keeping.run,
             "checkpoint": partial(pacing.checkpoint, checkpointed),
+            "log heads": partial(log_heads.run, writer, folder, clock),
             "handovers": partial(
                 take_handovers,
                 HandoverSource(folder.readings, marked),

@@ -6,7 +6,8 @@ DIR/readings.db          measured values (SQLite); made by the reading process
 DIR/export/              how far each export target is, and the key of their pseudonyms
 DIR/pki/                 certificate authorities and their keys
 DIR/broker/              Mosquitto's configuration, access rules and its own persistence
-DIR/secrets/             the hub's account at the broker, its MQTT client ids
+DIR/log/                 the key that signs the log, its public half, the signed heads
+DIR/secrets/             the hub's account at the broker, its MQTT client ids, the keys of residents' names
 DIR/run/                 ports.json, locks: only of the running product
 """
 
@@ -80,6 +81,11 @@ class DataFolder:
     def export(self) -> Path:
         """How far each export target is; made by the export process."""
         return self.path / "export"
+
+    @property
+    def log(self) -> Path:
+        """The signed heads of the log and the key that signs them."""
+        return self.path / "log"
 
     @property
     def run(self) -> Path:

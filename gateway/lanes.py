@@ -137,9 +137,8 @@ class AlarmLane:
             payload=envelope.payload,
             now=now,
         )
-        _log.info(
-            "alarm_refused", client_id=topic.client_id, device_id=topic.device_id, reason=refusal.reason
-        )
+        # Why stands in quarantine, with what the client has written: a line like this goes further.
+        _log.info("alarm_refused", client_id=topic.client_id, is_unreadable=refusal.is_unreadable)
         if refusal.is_unreadable and refusal.client is not None:
             opening.raise_by_hub(
                 connection,

@@ -32,6 +32,12 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnreadableSourceError
 
 from devices.kinds import DataClass
+from gateway.setting_tables.deadman import DeadmanSettings
+from gateway.setting_tables.identity import IdentitySettings
+from gateway.setting_tables.mail import MailSettings
+from gateway.setting_tables.metrics import MetricsSettings
+from gateway.setting_tables.outward import OutwardSettings
+from gateway.setting_tables.web import WebSettings
 
 FILE_NAME: Final = "stadsnav.toml"
 PREFIX: Final = "STADSNAV_"
@@ -168,6 +174,12 @@ class Settings(BaseSettings):
     """With less than this free no more readings are taken in: the rest of the disk is for alarms."""
     export: dict[Name, ExportSettings] = {}
     """Databases that get every reading, by name; see docs/export.md."""
+    web: WebSettings = WebSettings()
+    identity: IdentitySettings = IdentitySettings()
+    metrics: MetricsSettings = MetricsSettings()
+    mail: MailSettings = MailSettings()
+    deadman: DeadmanSettings = DeadmanSettings()
+    outward: OutwardSettings = OutwardSettings()
 
     @classmethod
     def settings_customise_sources(

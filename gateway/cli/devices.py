@@ -57,7 +57,9 @@ def list_devices(
 ) -> None:
     """List devices by id."""
     with desk(context, data) as at:
-        found = [_row(device) for device in rows.devices(at.store, home_id=home, limit=limit)]
+        devices = rows.devices(at.store, home_id=home, limit=limit)
+        at.note_look((device.home_id for device in devices), asked_for=home)
+    found = [_row(device) for device in devices]
     printing.show(found, ("id", "home", "position", "profile", "state"), as_json=as_json)
 
 
@@ -69,6 +71,7 @@ def show(context: typer.Context, *, device_id: DeviceId, data: Data = None, as_j
         if device is None:
             raise UnknownError("device", device_id, mend="see `stadsnav device list`")
         found = _row(device) | _last_known(at.store, device_id)
+        at.note_look([device.home_id])
     printing.show(found, as_json=as_json)
 
 

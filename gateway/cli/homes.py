@@ -15,6 +15,7 @@ from gateway.home_import import Report, RowVerdict, Verdict
 from services import registry
 from services.domain.errors import RefusedError
 from services.domain.homes import Home
+from services.registry import HomeCorrection
 from services.store import registry as rows
 
 app = commands("Homes on the fibre.")
@@ -51,13 +52,42 @@ def add(
     printing.show(_row(added), as_json=as_json)
 
 
+@app.command("change")
+def change(
+    context: typer.Context,
+    *,
+    home_id: Annotated[str, typer.Argument(metavar="ID")],
+    address: Annotated[str | None, typer.Option(help="Street, number, apartment.")] = None,
+    line: Annotated[
+        str | None, typer.Option(metavar="CO/ACCESS", help="The access line; empty: none any more.")
+    ] = None,
+    node: Annotated[
+        str | None, typer.Option(help="The fibre node that serves it; empty: not known any more.")
+    ] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Correct a home; what is not given stays."""
+    co_id, access_id = (None, None) if line is None else access_line(line)
+    correction = HomeCorrection(address=address, co_id=co_id, access_id=access_id, node=node)
+    with desk(context, data) as at:
+        home = at.write(
+            lambda connection: registry.correct_home(
+                connection, home_id, correction, actor=at.actor, now=at.now
+            )
+        )
+    printing.show(_row(home), as_json=as_json)
+
+
 @app.command("list")
 def list_homes(
     context: typer.Context, *, limit: Limit = LIMIT, data: Data = None, as_json: AsJson = False
 ) -> None:
     """List homes by id."""
     with desk(context, data) as at:
-        found = [_row(home) for home in rows.homes(at.store, limit=limit)]
+        homes = rows.homes(at.store, limit=limit)
+        at.note_look(home.id for home in homes)
+    found = [_row(home) for home in homes]
     printing.show(found, ("id", "address", "line", "node"), as_json=as_json)
 
 

@@ -188,6 +188,7 @@ def list_adopted(
             )
             for item in foreign
         ]
+        at.note_look((row["home"] for row in found), asked_for=home)
     printing.show(
         found, ("integration", "external", "device", "home", "position", "profile"), as_json=as_json
     )

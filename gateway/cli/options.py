@@ -17,6 +17,16 @@ OfOrganisation = Annotated[str | None, typer.Option("--org", metavar="ID", help=
 Out = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Where key.pem, cert.pem and ca.pem are written.")
 ]
+Roles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--role", metavar="ROLE", help="What it is to the hub; again for more. See docs/sign-in.md."
+    ),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="PERMISSION", help="Only this of what its roles permit; again for more."),
+]
 
 
 def commands(summary: str) -> typer.Typer:

@@ -1,10 +1,10 @@
-"""``stadsnav org``: who may be told, their certificates and their API tokens."""
+"""``stadsnav org``: who may be told, their certificates, API tokens and clients."""
 
 from typing import Annotated, Any
 
 import typer
 
-from gateway.cli import printing, tokens
+from gateway.cli import clients, contacts, printing, tokens
 from gateway.cli.desk import desk
 from gateway.cli.options import LIMIT, AsJson, Data, Limit, Out, commands
 from services import registry
@@ -14,6 +14,8 @@ from services.store import registry as rows
 
 app = commands("Care providers and others.")
 app.add_typer(tokens.app, name="token")
+app.add_typer(clients.app, name="client")
+app.command("contact")(contacts.contact)
 
 Id = Annotated[str, typer.Argument(metavar="ID")]
 

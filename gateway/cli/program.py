@@ -33,23 +33,41 @@ NOUNS: Final = {
     "up": Noun("up", "Run the product until Ctrl-C."),
     "demo": Noun("demo", "Run the product with simulated homes."),
     "simulate": Noun("simulate", "Drive the product with a city's readings and alarms, and count."),
-    "home": Noun("homes", "Homes on the fibre: add, list, import."),
+    "home": Noun("homes", "Homes on the fibre: add, change, list, import."),
     "device": Noun("devices", "Devices in homes: add, list, show, enrol, suspend, resume, retire."),
     "profile": Noun("profiles", "What device models can say: list, show."),
-    "org": Noun("organisations", "Care providers and others: add, list, credentials, token."),
+    "org": Noun("organisations", "Care providers and others: add, list, credentials, token, client."),
+    "account": Noun("accounts", "People who sign in: add, list, show, password, totp, suspend, sessions."),
     "integration": Noun(
         "integrations", "Other systems and the devices behind them: add, list, credentials, unknown, adopt."
     ),
-    "grant": Noun("grants", "Who may know what about whom: add, list, revoke."),
+    "resident": Noun(
+        "residents", "People in homes: add, list, show, change, move-out, export, erase, rekey."
+    ),
+    "consent": Noun("consents", "What residents have said yes to: add, list, withdraw."),
+    "grant": Noun(
+        "grants",
+        "Who may know what about whom: add, list, revoke, draft, approve, reject, drafts, template, "
+        "emergency, emergencies, review.",
+    ),
     "rule": Noun("rules", "Limits on readings that open alarms: list, set, off, unset."),
     "alarm": Noun("alarms", "Cases: list, show, acknowledge, close, comment."),
     "event": Noun("events", "What homes said: list."),
     "reading": Noun("readings", "Measured values: now, list, export, plot, erase, counts."),
     "export": Noun("export", "Readings to databases elsewhere: status, again, position."),
     "quarantine": Noun("quarantine", "What could not be taken, and why: list."),
-    "delivery": Noun("deliveries", "Who was told what, and whether it arrived: list."),
-    "audit": Noun("audit", "Who looked at or changed what: list, verify."),
+    "subscription": Noun(
+        "subscriptions",
+        "Over which channels organisations are told: add, list, ping, rotate, change, remove.",
+    ),
+    "delivery": Noun("deliveries", "Who was told what, and whether it arrived: list, dead, replay."),
+    "audit": Noun(
+        "audit",
+        "Who looked at or changed what: list, verify, sign, key, export, extract, sample, review.",
+    ),
+    "usage": Noun("usage", "How much each organisation has used, by month: show."),
     "doctor": Noun("doctor", "Check everything; say what is wrong and what mends it."),
+    "asyncapi": Noun("asyncapi", "Describe what travels by MQTT, streams and webhooks (AsyncAPI 3)."),
     "config": Noun("configuration", "The settings that hold, and where each came from."),
     "run": Noun("run", "One process of the product alone, in the foreground."),
 }

@@ -48,6 +48,7 @@ def list_rules(
             found = [_set_row(at.store, own) for own in home_rules.newest(at.store, limit=limit)]
         else:
             found = _standing_rows(at, home)[:limit]
+        at.note_look((row["home"] for row in found), asked_for=home)
     columns = ("home", "position", "name", "reading", "condition", "kind", "set_by", "off")
     printing.show(found, columns, as_json=as_json)
 
@@ -72,7 +73,9 @@ def set_rule(
     for_span: Annotated[
         str | None, typer.Option("--for", metavar="SPAN", help="Wrong for so long without a break.")
     ] = None,
-    kind: Annotated[str | None, typer.Option(metavar="KIND", help="Of the alarm that it opens.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", metavar="KIND", help="Of the alarm that it opens.")
+    ] = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:

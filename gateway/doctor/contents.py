@@ -7,8 +7,9 @@ import apsw
 
 from devices.kinds import DataClass
 from gateway.doctor.check import Check, broken, watch, well
+from services.domain.subscriptions import ChannelName, Subscription
 from services.quarantine import Outcome
-from services.store import events, overview, registry, status
+from services.store import events, overview, registry, status, subscriptions
 from services.store.connection import Connection, from_micros
 from services.supervision import auditor
 
@@ -76,6 +77,23 @@ def deliveries(store: Connection, *, now: datetime) -> list[Check]:
         return [well("deliveries", "all confirmed within a minute")]
     mend = "see `stadsnav delivery list`: is the receiver connected, does it send `received`?"
     return [watch("deliveries", f"{count} unconfirmed for more than a minute", mend)]
+
+
+def webhooks(store: Connection, *, now: datetime) -> list[Check]:
+    """Which receivers do not take what they are sent; nothing when nobody has a webhook."""
+    live = subscriptions.live(store, ChannelName.WEBHOOK)
+    failing = [one for one in live if one.failing_since is not None]
+    if not failing:
+        return [well("webhooks", f"{len(live)}, none fails")] if live else []
+    named = "; ".join(_failing(one, now=now) for one in failing[:NAMED])
+    mend = "its receiver must mend that; see `stadsnav subscription list`, try it with `subscription ping`"
+    return [watch("webhooks", f"{len(failing)} of {len(live)} fail: {named}", mend)]
+
+
+def _failing(subscription: Subscription, *, now: datetime) -> str:
+    assert subscription.failing_since is not None  # noqa: S101 - only such are asked for
+    minutes = (now - subscription.failing_since) // timedelta(minutes=1)
+    return f"{subscription.organisation_id} for {minutes} minutes, {subscription.problem}"
 
 
 def quarantine(store: Connection, *, now: datetime, name: str = "quarantine") -> list[Check]:

@@ -11,6 +11,7 @@ from broker import mosquitto as broker
 from gateway.broker_keeper import ANYWHERE
 from gateway.data_folder import READING_LOCK, DataFolder, holder
 from gateway.doctor.check import Check, broken, watch, well
+from gateway.readiness import OUTWARD_LOCK
 from gateway.settings import Settings
 
 MEBIBYTE: Final = 1024 * 1024
@@ -72,6 +73,17 @@ def reading_process(folder: DataFolder) -> list[Check]:
         return []
     found = "it is away: readings wait in the broker, limits and other systems' alarms are not watched"
     return [broken("reading process", found, "its log says why it ended; `stadsnav up` starts it again")]
+
+
+def outward_process(folder: DataFolder) -> list[Check]:
+    """Whether what goes outside by itself leaves."""
+    outward = holder(folder, OUTWARD_LOCK)
+    if outward is not None:
+        return [well("outward process", f"{outward}")]
+    if holder(folder, "up") is None and not is_running(folder):
+        return []
+    found = "it is away: webhooks wait, and no mail and no dead-man call leaves"
+    return [broken("outward process", found, "its log says why it ended; `stadsnav up` starts it again")]
 
 
 def listeners(folder: DataFolder, settings: Settings) -> list[Check]:

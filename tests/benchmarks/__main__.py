@@ -1,7 +1,7 @@
 """Runs every benchmark and prints one table.
 
     python -m tests.benchmarks [NAME …]      latency, storm, growth, start, readings, reading_growth,
-                                             broker_loss, export, history
+                                             broker_loss, export, history, streams, api
 
 Everything runs on this one machine, the load included. A limit that stands in the table is what the
 product promises; a figure beyond it is marked and makes the exit code 1.
@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks import (
+    api,
     broker_loss,
     export,
     growth,
@@ -28,6 +29,7 @@ from tests.benchmarks import (
     readings,
     start,
     storm,
+    streams,
 )
 from tests.benchmarks.figures import Figure
 
@@ -41,6 +43,8 @@ BENCHMARKS: Final[dict[str, Callable[[Path], Iterable[Figure]]]] = {
     "broker_loss": broker_loss.measure,
     "export": export.measure,
     "history": history.measure,
+    "api": api.measure,
+    "streams": streams.measure,
 }
 
 

@@ -42,6 +42,15 @@ def test_a_home_that_was_added_is_listed_and_adding_it_again_changes_nothing(sta
     assert stadsnav.ask("home", "list") == [first]
 
 
+def test_a_home_is_corrected_and_what_is_not_given_stays(stadsnav: Product) -> None:
+    stadsnav.ask("home", "add", "h-0001", "--address", "Storgatan 1", "--line", "co7/47", "--node", "n-12")
+
+    changed = stadsnav.ask("home", "change", "h-0001", "--address", "Storgatan 2", "--line", "")
+
+    assert (changed["address"], changed["line"], changed["node"]) == ("Storgatan 2", None, "n-12")
+    assert "no home 'h-0002'" in refusal(stadsnav, "home", "change", "h-0002", "--node", "n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
