@@ -83,7 +83,7 @@ def alarms(
         further = _both(("a.home_id = ?", [home_id]), further)
         return _by_index(connection, "alarms a", _both(alarms_in(scope), further), before=before, limit=limit)
     if wanted.state is not None and wanted.state != AlarmState.CLOSED:
-        index = "alarms a INDEXED BY one_open_alarm"
+        index = "alarms a INDEXED BY open_alarms"
         clause = _both(("a.state <> 'closed'", []), alarms_in(scope), further)
         return _by_index(connection, index, clause, before=before, limit=limit)
     found = alarm_ids(connection, scope, further=further, before=before, limit=limit)

@@ -16,3 +16,6 @@ CREATE INDEX api_answers_by_age ON api_answers (at);
 -- An organisation's grants, the newest first; the homes that a fibre node serves.
 CREATE INDEX grants_by_age ON grants (organisation_id, id);
 CREATE INDEX homes_of_node ON homes (node, id);
+
+-- What is open is few among many, and is asked for in order.
+CREATE INDEX open_alarms ON alarms (id) WHERE state <> 'closed';

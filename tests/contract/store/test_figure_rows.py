@@ -153,7 +153,7 @@ def test_no_look_goes_through_a_whole_table(town: Town, look: Callable[[Connecti
     whole = [plan for plan in explaining.plans if plan.startswith("SCAN") and "USING" not in plan]
     assert [plan for plan in whole if "SCAN queues" not in plan and "SUBQUERY" not in plan] == []
     allowed = (
-        "one_open_alarm",
+        "open_alarms",
         "fresh_deliveries",
         "repeated_deliveries",
         "one_open_fault",
