@@ -59,6 +59,7 @@ def test_killed_at_any_step_the_alarm_comes_to_the_same_end(
         home.raise_alarm("p-1", "a-1")
         wait_until(marker.exists, f"the alarm process is killed at {step}")
         wait_until(lambda: home.has("closed", "a-1"), "the home hears that it is over")
+        wait_until(lambda: home.has("stored", "a-1"), "what the broker handed over again has its receipt too")
         wait_until(lambda: first.of_type("closed"), "step one hears that it is over")
         wait_until(lambda: second.of_type("closed"), "step two hears that it is over")
         wait_until(lambda: not second.unanswered, "every action has its reply")

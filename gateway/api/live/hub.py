@@ -8,6 +8,7 @@ judged waits for a slow receiver.
 """
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
@@ -65,12 +66,33 @@ class _Tail:
     streams: set[Stream] = field(default_factory=set)
 
 
+class Reader:
+    """A store that is read in threads, one look at a time.
+
+    Closing it waits for a look that nobody awaits any more: what is cut off leaves its thread at work.
+    """
+
+    def __init__(self, store: SqliteConnection) -> None:
+        self._store = store
+        self._turn = threading.Lock()
+
+    def look(self, question: Callable[[SqliteConnection], T]) -> T:
+        """Ask at one state of the store."""
+        with self._turn, self._store.snapshot():
+            return question(self._store)
+
+    def close(self) -> None:
+        """Close it once nobody looks."""
+        with self._turn:
+            self._store.close()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
     """Where it is read: those that lag hold up nobody."""
 
-    tail: SqliteConnection
-    laggards: SqliteConnection
+    tail: Reader
+    laggards: Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +130,8 @@ class Hub:
 
     async def ask(self, question: Callable[[SqliteConnection], T]) -> T:
         """Look something up, at one state of the store."""
-
-        def work() -> T:
-            with self._stores.laggards.snapshot():
-                return question(self._stores.laggards)
-
-        return await anyio.to_thread.run_sync(work, limiter=self._threads.laggards)
+        look = partial(self._stores.laggards.look, question)
+        return await anyio.to_thread.run_sync(look, limiter=self._threads.laggards)
 
     @contextmanager
     def stream(self, audience: Audience, begun: Beginning) -> Generator[Stream]:
@@ -177,11 +195,8 @@ class Hub:
         asked = {audience: tail.position for audience, tail in self._tails.items()}
         self._is_news = False
 
-        def work() -> dict[Audience, list[Retold]]:
-            with self._stores.tail.snapshot():
-                return self._read_all(self._stores.tail, asked)
-
-        found = await anyio.to_thread.run_sync(work, limiter=self._threads.tail)
+        look = partial(self._stores.tail.look, partial(self._read_all, asked=asked))
+        found = await anyio.to_thread.run_sync(look, limiter=self._threads.tail)
         for audience, numbers in found.items():
             batch, tail = batch_of(asked[audience], numbers), self._tails.get(audience)
             if batch is None or tail is None or tail.position != batch.after:
@@ -208,8 +223,9 @@ async def open_hub(folder: DataFolder, clock: Clock) -> AsyncGenerator[Hub]:
     """The hub of a process, at work; its store is there already."""
     source = f"urn:stadsnav:{settings.load(folder.path).city}"
     with ExitStack() as stack:
-        watched, tail, laggards = (
-            stack.enter_context(closing(SqliteConnection(folder.database))) for _ in range(3)
+        watched = stack.enter_context(closing(SqliteConnection(folder.database)))
+        tail, laggards = (
+            stack.enter_context(closing(Reader(SqliteConnection(folder.database)))) for _ in range(2)
         )
         hub = Hub(Commits(watched), Stores(tail=tail, laggards=laggards), clock, source=source)
         async with asyncio.TaskGroup() as group:

@@ -137,7 +137,7 @@ def test_the_right_is_a_grant_in_force_that_reaches_back_furthest(held: list[Gra
             return False
         if grant.valid_from > START or (grant.valid_until and grant.valid_until <= START):
             return False
-        return not (grant.revoked_at and grant.revoked_at <= START)
+        return grant.revoked_at is None
 
     rights = [grant for grant in held if is_right(grant)]
 
