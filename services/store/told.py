@@ -7,9 +7,9 @@ to a number has missed nothing before it.
 from datetime import datetime
 
 from services.domain.alarms import Delivery, DeliveryState
-from services.domain.ids import AlarmId, DeliveryId, GrantId, NoticeId, OrganisationId
 from services.domain.subscriptions import ChannelName
-from services.store.connection import Connection, Row, from_micros, to_micros
+from services.store.connection import Connection, to_micros
+from services.store.deliveries import DELIVERY, delivery_of
 
 
 def newest(connection: Connection, organisation_id: str) -> int:
@@ -37,43 +37,24 @@ def after(connection: Connection, organisation_id: str, sequence: int, *, limit:
         limit: Rows that are looked at, so at most so many deliveries.
     """
     rows = connection.rows(
-        """SELECT id, notice_id, alarm_id, organisation_id, channel, grant_id, step, state, sequence,
-                  attempts, hurry, next_attempt_at
-           FROM deliveries WHERE organisation_id = ? AND sequence > ? ORDER BY sequence, channel LIMIT ?""",
+        f"{DELIVERY} WHERE organisation_id = ? AND sequence > ? ORDER BY sequence, channel LIMIT ?",
         organisation_id,
         sequence,
         limit,
     )
     of_each = {row[8]: row for row in sorted(rows, key=lambda row: row[4] == ChannelName.STREAM)}
-    return [_delivery(of_each[number]) for number in sorted(of_each)]
+    return [delivery_of(of_each[number]) for number in sorted(of_each)]
 
 
 def confirm_heard(connection: Connection, organisation_id: str, sequence: int, *, at: datetime) -> None:
     """Whoever listens to an organisation's stream has heard everything up to a number."""
     connection.run(
+        # +: else SQLite goes through everything that it was ever told (gap_free_sequence)
         """UPDATE deliveries SET state = ?, settled_at = ?
-           WHERE organisation_id = ? AND sequence <= ? AND channel = ? AND state = ?""",
+           WHERE channel = ? AND state = 'sent' AND +organisation_id = ? AND +sequence <= ?""",
         DeliveryState.CONFIRMED,
         to_micros(at),
+        ChannelName.STREAM,
         organisation_id,
         sequence,
-        ChannelName.STREAM,
-        DeliveryState.SENT,
-    )
-
-
-def _delivery(row: Row) -> Delivery:
-    return Delivery(
-        id=DeliveryId(row[0]),
-        notice_id=NoticeId(row[1]),
-        alarm_id=AlarmId(row[2]),
-        organisation_id=OrganisationId(row[3]),
-        channel=row[4],
-        grant_id=None if row[5] is None else GrantId(row[5]),
-        step=row[6],
-        state=DeliveryState(row[7]),
-        sequence=row[8],
-        attempts=row[9],
-        hurry=row[10],
-        next_attempt_at=from_micros(row[11]),
     )
